@@ -1,0 +1,127 @@
+"""Commands about a case as a whole: ingest, info."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evtxhunt.cli.output import (
+    DEFAULT_CASE,
+    DEFAULT_MEMORY,
+    EXIT_INCOMPLETE,
+    CaseOption,
+    Format,
+    FormatOption,
+    MemoryOption,
+    say,
+    write_rows,
+)
+from evtxhunt.cli.progress import IngestBar
+from evtxhunt.model import IngestSummary
+from evtxhunt.pipeline.ingest import ingest
+from evtxhunt.pipeline.query import ask, load_query_set, open_case
+from evtxhunt.render.tabular import write_table
+from evtxhunt.render.terminal import escape_terminal
+
+_MOST_NAMED = 10  # files named for each reason; all of them are in the case
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    app.command(name="ingest", help="Parse every event log at or below PATH into the case; again = only what is new.")(
+        _ingest
+    )
+    app.command(
+        name="info", help="Show what a case holds: logs with hashes and accounts, or with --format for machines."
+    )(_info)
+
+
+def _ingest(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Logs and folders of logs.")],
+    case: CaseOption = DEFAULT_CASE,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            "--host",
+            help="Label of the host that these logs are from. Default: the folder under PATH where several computers"
+            " were collected side by side, else each event's Computer.",
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 if anything could not be read.")] = False,
+    memory: MemoryOption = DEFAULT_MEMORY,
+) -> None:
+    with IngestBar() as bar:
+        summary = ingest(paths, case, host=host, memory_limit=memory, progress=bar)
+    say_summary(summary, case)
+    if strict and (summary.damaged or any(item.reason.startswith("unreadable") for item in summary.skipped)):
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def say_summary(summary: IngestSummary, case: Path) -> None:
+    """The closing summary of an ingest: events by host and channel to stdout, what was not read to stderr."""
+    counts = (
+        (
+            escape_terminal(item.host or "-"),
+            escape_terminal(item.channel or "-"),
+            item.events,
+            item.first_time,
+            item.last_time,
+        )
+        for item in summary.channels
+    )
+    write_table(("host", "channel", "events", "first", "last"), counts, typer.get_text_stream("stdout"))
+    say(
+        f"{summary.events:,} events from {summary.read_files:,} logs ({summary.read_bytes / 1e6:,.1f} MB) into"
+        f" {escape_terminal(str(case))}"
+    )
+    if summary.known:
+        say(f"{len(summary.known):,} logs were in the case already")
+    _say_names("copies of a log that was read", [f"{path} = {same}" for path, same in summary.copies])
+    _say_names("hidden logs, read like the others", list(summary.hidden))
+    reasons = Counter(item.reason for item in summary.skipped)
+    for reason in sorted(reasons):
+        _say_names(f"not ingested, {reason}", [str(item.path) for item in summary.skipped if item.reason == reason])
+    lost = sum(failure.scope == "record" for _, failures in summary.damaged for failure in failures)
+    if summary.damaged:
+        say(f"COULD NOT BE READ: {lost:,} records in {len(summary.damaged):,} damaged logs (table parse_failure):")
+        for path, failures in summary.damaged:
+            records = sum(failure.scope == "record" for failure in failures)
+            say(f"  {escape_terminal(path)}: {records:,} records; first: {escape_terminal(failures[0].reason)}")
+
+
+def _say_names(what: str, names: list[str]) -> None:
+    if not names:
+        return
+    say(f"{len(names):,} {what}:")
+    for name in names[:_MOST_NAMED]:
+        say(f"  {escape_terminal(name)}")
+    if len(names) > _MOST_NAMED:
+        say(f"  and {len(names) - _MOST_NAMED:,} more")
+
+
+_INFO_SQL = """
+    SELECT source_file_id, path, host, computer, channel, status, expected, parsed, failed, size, sha256
+    FROM source_file ORDER BY path, source_file_id
+"""
+_TOTALS_SQL = """
+    SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM source_file), (SELECT count(DISTINCT host) FROM event),
+        (SELECT min(event_time) FROM event), (SELECT max(event_time) FROM event),
+        (SELECT count(*) FROM parse_failure WHERE scope = 'record'), (SELECT count(*) FROM skipped_file),
+        (SELECT count(*) FROM finding)
+"""
+
+
+def _info(
+    case: CaseOption = DEFAULT_CASE, form: FormatOption = Format.TABLE, memory: MemoryOption = DEFAULT_MEMORY
+) -> None:
+    with open_case(case, load_query_set(), memory_limit=memory) as connection:
+        if form is Format.TABLE:
+            with ask(connection, _TOTALS_SQL, None, None) as totals:
+                events, logs, hosts, first, last, lost, skipped, findings = next(iter(totals))
+            say(
+                f"{events:,} events of {hosts} hosts in {logs:,} logs, {first}Z to {last}Z (UTC); {lost:,} records could"
+                f" not be read, {skipped:,} files were no event logs, {findings:,} findings stored"
+            )
+        with ask(connection, _INFO_SQL, None, None) as rows:
+            write_rows(rows, form, None)

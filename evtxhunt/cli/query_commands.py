@@ -1,0 +1,147 @@
+"""Commands about query files: detect, query, lint."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evtxhunt.cli.output import (
+    DEFAULT_CASE,
+    DEFAULT_MEMORY,
+    EXIT_FINDINGS,
+    EXIT_INCOMPLETE,
+    CaseOption,
+    Format,
+    FormatOption,
+    MemoryOption,
+    OutputOption,
+    QueriesOption,
+    TimeoutOption,
+    open_output,
+    say,
+    write_rows,
+)
+from evtxhunt.model import LEVELS, Level, Query
+from evtxhunt.pipeline.query import ask, detect, find_query, lint, load_query_set, open_case, run_query
+from evtxhunt.query_file import convert_parameter
+from evtxhunt.render.tabular import write_table
+from evtxhunt.render.terminal import escape_terminal
+
+_FINDINGS_SQL = """
+    SELECT event_time, level, host, user_name, detection_id, summary
+    FROM finding WHERE list_position($levels, level) > 0 ORDER BY finding_id
+"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    app.command(name="detect", help="Run the detections, store their findings in the case and show them.")(_detect)
+    app.command(name="query", help="List the canned queries, or run one.")(_query)
+    app.command(name="lint", help="Check query files; exits with 1 if there is a problem.")(_lint)
+
+
+def _level(text: str | None) -> Level | None:
+    if text is None:
+        return None
+    found = next((level for level in LEVELS if level == text.lower()), None)
+    if found is None:
+        raise typer.BadParameter(f"{text} is not one of {', '.join(LEVELS)}")
+    return found
+
+
+def _detect(
+    case: CaseOption = DEFAULT_CASE,
+    queries: QueriesOption = None,
+    level: Annotated[
+        str | None, typer.Option("--level", callback=_level, help="Show findings of this level and above.")
+    ] = None,
+    fail_on: Annotated[
+        str | None, typer.Option("--fail-on", callback=_level, help="Exit with 1 if a finding has this level or more.")
+    ] = None,
+    form: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+    timeout: TimeoutOption = None,
+    memory: MemoryOption = DEFAULT_MEMORY,
+) -> None:
+    query_set = load_query_set(queries)
+    runs = detect(case, query_set, timeout_seconds=timeout, memory_limit=memory)
+    shown = LEVELS[LEVELS.index(_level(level) or "informational") :]
+    with (
+        open_case(case, query_set, memory_limit=memory) as connection,
+        ask(connection, _FINDINGS_SQL, {"levels": list(shown)}, None) as rows,
+    ):
+        write_rows(rows, form, output)
+    counts = Counter(finding.level for run in runs for finding in run.findings or ())
+    say(
+        f"{len(runs)} detections: "
+        + (", ".join(f"{counts[name]:,} {name}" for name in reversed(LEVELS) if counts[name]) or "no findings")
+    )
+    failed = [run for run in runs if run.error is not None]
+    for run in failed:
+        say(f"FAILED {escape_terminal(run.error or '')}")
+    if failed:
+        raise typer.Exit(EXIT_INCOMPLETE)
+    if fail_on and any(counts[name] for name in LEVELS[LEVELS.index(_level(fail_on) or "critical") :]):
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _query(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Query to run; without it they are listed.")
+    ] = None,
+    case: CaseOption = DEFAULT_CASE,
+    parameters: Annotated[
+        list[str] | None, typer.Option("-p", "--param", metavar="NAME=VALUE", help="Set a parameter of the query.")
+    ] = None,
+    queries: QueriesOption = None,
+    form: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+    timeout: TimeoutOption = None,
+    memory: MemoryOption = DEFAULT_MEMORY,
+) -> None:
+    query_set = load_query_set(queries)
+    if name is None:
+        with open_output(output) as stream:
+            rows = ((query.kind, query.id, query.level, query.title, _signature(query)) for query in query_set.queries)
+            write_table(("kind", "id", "level", "title", "parameters"), rows, stream)
+        return
+    query = find_query(query_set.queries, name)
+    values = _values(query, parameters or [])
+    with (
+        open_case(case, query_set, memory_limit=memory) as connection,
+        run_query(connection, query, values, timeout) as result,
+    ):
+        write_rows(result, form, output)
+
+
+def _signature(query: Query) -> str:
+    return ", ".join(f"{parameter.name}={parameter.default}" for parameter in query.parameters)
+
+
+def _values(query: Query, given: list[str]) -> dict[str, object]:
+    by_name = {parameter.name: parameter for parameter in query.parameters}
+    values: dict[str, object] = {}
+    for item in given:
+        name, equals, text = item.partition("=")
+        if not equals or name not in by_name:
+            known = ", ".join(by_name) or "none"
+            raise typer.BadParameter(f"{item}: {query.id} takes NAME=VALUE with NAME of: {known}", param_hint="-p")
+        try:
+            values[name] = convert_parameter(by_name[name], text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="-p") from error
+    return values
+
+
+def _lint(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Folder of query files; default: ours.")
+    ] = None,
+) -> None:
+    count, problems = lint(folder)
+    for problem in problems:
+        typer.echo(escape_terminal(problem.text))
+    say(f"{count} query files, {len(problems)} problem{'' if len(problems) == 1 else 's'}")
+    if problems:
+        raise typer.Exit(EXIT_FINDINGS)

@@ -1,0 +1,175 @@
+"""Runs query files on a case: prepares the connection, keeps the deadline, turns rows into findings."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from difflib import get_close_matches
+
+import duckdb
+import pyarrow as pa
+
+from evtxhunt.errors import QueryError, QueryTimeoutError
+from evtxhunt.model import DetectionRun, Finding, Query
+from evtxhunt.query_file import DETECTION_COLUMNS, order_views
+
+_FETCH_ROWS = 2048  # DuckDB's own vector size
+
+
+class RowStream:
+    """A query's result as it comes: column names, then either rows or Arrow batches, once.
+
+    Rows hold Python values; times are naive UTC.
+    """
+
+    def __init__(self, result: duckdb.DuckDBPyConnection) -> None:
+        self._result = result
+        self.columns = tuple(column[0] for column in result.description or [])
+
+    def __iter__(self) -> Iterator[tuple[object, ...]]:
+        while rows := self._result.fetchmany(_FETCH_ROWS):
+            yield from rows
+
+    def arrow_reader(self) -> pa.RecordBatchReader:
+        """The result as Arrow record batches."""
+        return self._result.to_arrow_reader(_FETCH_ROWS)
+
+
+def prepare_connection(connection: duckdb.DuckDBPyConnection, macros_sql: str, views: Sequence[Query]) -> None:
+    """Makes the macros and views as temporary ones, so that an edited file takes effect at once.
+
+    Raises QueryError naming the file that does not fit.
+    """
+    try:
+        connection.execute(macros_sql)
+    except duckdb.Error as error:
+        raise QueryError(f"macros.sql: {error}") from error
+    for view in order_views(list(views)):
+        try:
+            connection.execute(f'CREATE OR REPLACE TEMP VIEW "{view.id}" AS {view.sql}')
+        except duckdb.Error as error:
+            raise QueryError(f"{view.path}: {_message(error)}") from error
+
+
+@contextmanager
+def deadline(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
+    """Interrupts what runs on the connection after so many seconds. Raises QueryTimeoutError then."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise QueryTimeoutError(f"stopped after {seconds:g} s; allow more with --timeout or ask for less") from error
+    finally:
+        timer.cancel()
+
+
+@contextmanager
+def ask(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None, timeout_seconds: float | None
+) -> Iterator[RowStream]:
+    """Runs SQL and gives its result while the deadline holds; of several statements the last one's.
+
+    Raises QueryError, QueryTimeoutError.
+    """
+    try:
+        with deadline(connection, timeout_seconds):
+            yield RowStream(connection.execute(sql, values) if values else connection.execute(sql))
+    except duckdb.Error as error:
+        raise QueryError(str(error).strip()) from error
+
+
+@contextmanager
+def run_query(
+    connection: duckdb.DuckDBPyConnection, query: Query, values: Mapping[str, object], timeout_seconds: float | None
+) -> Iterator[RowStream]:
+    """Runs a canned query; parameters not in `values` take their defaults. Raises QueryError naming the file."""
+    given = {parameter.name: values.get(parameter.name, parameter.default) for parameter in query.parameters}
+    try:
+        with ask(connection, query.sql, given, timeout_seconds) as rows:
+            yield rows
+    except QueryError as error:
+        raise type(error)(f"{query.path}: {error}") from error
+
+
+def run_detection(connection: duckdb.DuckDBPyConnection, query: Query, timeout_seconds: float | None) -> DetectionRun:
+    """Runs one detection with its defaults. A failure is part of the result and not raised."""
+    started = time.perf_counter()
+    try:
+        with run_query(connection, query, {}, timeout_seconds) as rows:
+            findings: tuple[Finding, ...] | None = tuple(_finding(query, rows.columns, row) for row in rows)
+        error = None
+    except QueryError as failure:
+        findings, error = None, str(failure)
+    return DetectionRun(query, findings, error, time.perf_counter() - started)
+
+
+def check_against_case(connection: duckdb.DuckDBPyConnection, query: Query) -> list[str]:
+    """What DuckDB says against the query on this (empty) case, and columns that a detection lacks."""
+    given = {parameter.name: parameter.default for parameter in query.parameters}
+    try:
+        result = connection.execute(query.sql, given) if given else connection.execute(query.sql)
+    except duckdb.Error as error:
+        return [_message(error)]
+    columns = tuple(column[0] for column in result.description or [])
+    if query.kind == "detection" and columns[: len(DETECTION_COLUMNS)] != DETECTION_COLUMNS:
+        return [f"a detection's first columns are {', '.join(DETECTION_COLUMNS)}; this one has {', '.join(columns)}"]
+    return []
+
+
+def _finding(query: Query, columns: tuple[str, ...], row: tuple[object, ...]) -> Finding:
+    values = dict(zip(columns, row, strict=True))
+    event_time, evidence = values["event_time"], values["evidence"]
+    if not (event_time is None or isinstance(event_time, datetime)):
+        raise QueryError(f"{query.path}: event_time must be a TIMESTAMP, it is {event_time!r}")
+    if not isinstance(evidence, list):
+        raise QueryError(f"{query.path}: evidence must be a list of event_key, it is {evidence!r}")
+    if query.level is None:
+        raise QueryError(f"{query.path}: a detection needs a level")
+    return Finding(
+        detection_id=query.id,
+        title=query.title,
+        level=query.level,
+        attack=query.attack,
+        event_time=event_time,
+        host=_text(values["host"]),
+        computer=_text(values["computer"]),
+        user_name=_text(values["user_name"]),
+        summary=_text(values["summary"]) or query.title,
+        evidence=tuple(sorted({int(key) for key in evidence})),
+        details={name: _plain(value) for name, value in values.items() if name not in DETECTION_COLUMNS},
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _plain(value: object) -> object:
+    """A value that JSON can hold; times as ISO 8601 with Z."""
+    if isinstance(value, datetime):
+        return value.isoformat() + "Z"
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)
+
+
+def _message(error: duckdb.Error) -> str:
+    return " ".join(str(error).split())
+
+
+def find_query(queries: Sequence[Query], name: str) -> Query:
+    """The detection or hunt of that id. Raises QueryError with the nearest names."""
+    by_id = {query.id: query for query in queries if query.kind != "view"}
+    if name not in by_id:
+        near = get_close_matches(name, by_id, n=3)
+        hint = f"; did you mean {', '.join(near)}?" if near else "; `evtxhunt query` lists them"
+        raise QueryError(f"{name}: no such query{hint}")
+    return by_id[name]

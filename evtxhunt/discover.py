@@ -1,0 +1,130 @@
+"""Finds event logs below the given paths by their first bytes, and hashes them."""
+
+import hashlib
+import os
+import stat
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from evtxhunt.chunk import FILE_MAGIC
+from evtxhunt.errors import EvtxhuntError
+from evtxhunt.model import LogCandidate, SkippedFile
+
+
+def discover_files(paths: Sequence[Path]) -> tuple[list[LogCandidate], list[SkippedFile]]:
+    """All files at or below `paths`: event logs, and the rest with the reason why not; each sorted by path.
+
+    Content decides, not the suffix. Links are followed, each folder is visited once. Raises EvtxhuntError if a
+    path does not exist.
+    """
+    candidates: list[LogCandidate] = []
+    skipped: list[SkippedFile] = []
+    seen: dict[Path, Path] = {}
+    for given in paths:
+        root = given.absolute()
+        if not root.exists():
+            raise EvtxhuntError(f"{given}: no such file or folder; give the evidence's path")
+        for path in _walk(root, skipped):
+            first = seen.setdefault(path.resolve(), path)
+            if first != path:
+                skipped.append(SkippedFile(path, f"the same file as {shown_path(first)}", None))
+                continue
+            found = _look_at(path, root)
+            if isinstance(found, LogCandidate):
+                candidates.append(found)
+            else:
+                skipped.append(found)
+    return sorted(candidates, key=lambda item: item.path), sorted(set(skipped), key=lambda item: item.path)
+
+
+def _walk(root: Path, skipped: list[SkippedFile]) -> Iterator[Path]:
+    if not root.is_dir():
+        yield root
+        return
+
+    def name_unreadable(error: OSError) -> None:
+        skipped.append(SkippedFile(Path(error.filename), f"unreadable: {error.strerror}", None))
+
+    visited: set[tuple[int, int]] = set()
+    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=name_unreadable):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in visited:
+            subfolders.clear()  # a link back to a folder that was walked already
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        subfolders.sort()
+        for name in sorted(names):
+            yield Path(folder, name)
+
+
+def _look_at(path: Path, root: Path) -> LogCandidate | SkippedFile:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return SkippedFile(path, "not a regular file", None)
+        if status.st_size == 0:
+            return SkippedFile(path, "empty", 0)
+        with path.open("rb") as file:
+            magic = file.read(len(FILE_MAGIC))
+    except OSError as error:
+        return SkippedFile(path, f"unreadable: {error.strerror}", None)
+    if magic != FILE_MAGIC:
+        named_so = ", though named .evtx" if path.suffix.lower() == ".evtx" else ""
+        return SkippedFile(path, f"not an event log{named_so}", status.st_size)
+    inside = path.relative_to(root).parts if path != root else (path.name,)
+    return LogCandidate(path, status.st_size, root, any(part.startswith(".") for part in inside))
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of the whole file in lower-case hex. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def shown_path(path: Path) -> str:
+    """The path as text; bytes of a file name that are not UTF-8 become \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def top_folder(candidate: LogCandidate) -> str | None:
+    """The first folder below the PATH argument that holds the log; None if it lies directly in it."""
+    if candidate.path == candidate.root:
+        return None
+    parts = candidate.path.relative_to(candidate.root).parts
+    return parts[0] if len(parts) > 1 else None
+
+
+def name_hosts(newest_computers: Iterable[tuple[LogCandidate, str | None]]) -> Mapping[Path, str]:
+    """Path of a log -> its host, for PATHs in which several computers were collected side by side.
+
+    That is taken to be so if the logs of a PATH lie in two or more folders, in each of them at least half of the
+    logs end with the same computer, and these computers differ: /evidence/DC1/..., /evidence/WS07/... Folders that
+    sort logs by topic have no such majority. A folder's name then is the host, whatever the computer was called.
+    """
+    by_root: dict[Path, dict[str, list[tuple[LogCandidate, str | None]]]] = defaultdict(lambda: defaultdict(list))
+    loose: set[Path] = set()
+    for candidate, computer in newest_computers:
+        folder = top_folder(candidate)
+        if folder is None:
+            loose.add(candidate.root)
+        else:
+            by_root[candidate.root][folder].append((candidate, computer))
+    hosts: dict[Path, str] = {}
+    for root, folders in by_root.items():
+        if root in loose or len(folders) < 2:
+            continue
+        majorities = [_majority([computer for _, computer in logs]) for logs in folders.values()]
+        if None in majorities or len(set(majorities)) < len(majorities):
+            continue
+        for folder, logs in folders.items():
+            hosts.update((candidate.path, shown_path(Path(folder))) for candidate, _ in logs)
+    return hosts
+
+
+def _majority(computers: list[str | None]) -> str | None:
+    short_names = Counter(computer.split(".")[0].lower() for computer in computers if computer)
+    if not short_names:
+        return None
+    name, count = min(short_names.items(), key=lambda item: (-item[1], item[0]))
+    return name if count * 2 >= len(computers) else None

@@ -1,0 +1,25 @@
+"""What evtxhunt raises when it cannot go on: one line that says what, where and what to do."""
+
+
+class EvtxhuntError(Exception):
+    """Base of every error that a user can mend; the command line prints it and exits with 3."""
+
+
+class CaseError(EvtxhuntError):
+    """The case database is missing, locked, foreign or of another schema version."""
+
+
+class QueryFileError(EvtxhuntError):
+    """A query file breaks the format; the message begins with its path and line."""
+
+
+class QueryError(EvtxhuntError):
+    """SQL could not be run on this case."""
+
+
+class QueryTimeoutError(QueryError):
+    """SQL ran past its deadline and was interrupted."""
+
+
+class OutputError(EvtxhuntError):
+    """A result could not be written."""

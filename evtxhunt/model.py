@@ -1,0 +1,271 @@
+"""What the stages hand to one another: frozen, slotted records without behaviour of their own."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+Level = Literal["informational", "low", "medium", "high", "critical"]
+LEVELS: tuple[Level, ...] = ("informational", "low", "medium", "high", "critical")
+
+
+@dataclass(frozen=True, slots=True)
+class LogCandidate:
+    """A file that begins like an event log; not hashed yet."""
+
+    path: Path
+    size: int
+    root: Path  # the PATH argument under which it was found
+    is_hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file that is not ingested, and why."""
+
+    path: Path
+    reason: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """An event log to ingest; sha256 is lower-case hex over the whole content as of modified_ns."""
+
+    path: Path
+    size: int
+    sha256: str
+    modified_ns: int  # st_mtime_ns when it was hashed
+    host: str | None
+    is_hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ParseFailure:
+    """Something that could not be read. Scope 'record' stands for exactly one expected record."""
+
+    scope: Literal["record", "chunk", "file"]
+    chunk: int | None
+    file_offset: int | None
+    header_record_id: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogAccount:
+    """What one log held, by our own walk over its headers. expected = parsed + failed records."""
+
+    is_dirty: bool | None
+    is_full: bool | None
+    is_header_crc_valid: bool | None
+    next_header_record_id: int | None
+    chunks: int
+    chunk_crc_mismatches: int
+    first_header_record_id: int | None
+    last_header_record_id: int | None
+    expected: int
+    parsed: int
+    failures: tuple[ParseFailure, ...]
+
+    @property
+    def failed(self) -> int:
+        """Expected records that could not be rendered."""
+        return sum(failure.scope == "record" for failure in self.failures)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelCount:
+    """Events of one host and channel; times are UTC."""
+
+    host: str | None
+    channel: str | None
+    events: int
+    first_time: datetime | None
+    last_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSummary:
+    """What one ingest did to a case."""
+
+    read_files: int
+    read_bytes: int
+    events: int
+    damaged: tuple[tuple[str, tuple[ParseFailure, ...]], ...]  # path, what could not be read
+    copies: tuple[tuple[str, str], ...]  # path, path of the same content
+    known: tuple[str, ...]  # paths ingested by an earlier run
+    hidden: tuple[str, ...]
+    skipped: tuple[SkippedFile, ...]
+    channels: tuple[ChannelCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value that a query takes as $name; `default` has the type named by `type`."""
+
+    name: str
+    type: Literal["integer", "number", "string", "timestamp", "boolean"]
+    default: object
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """Events without which a query cannot find anything."""
+
+    channel: str
+    event_id: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A canned query: the header of its file and the SQL below it."""
+
+    id: str
+    kind: Literal["view", "detection", "hunt"]
+    title: str
+    path: Path
+    sql: str
+    sha256: str
+    level: Level | None = None
+    description: str = ""
+    attack: tuple[str, ...] = ()
+    false_positives: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    requires: tuple[Requirement, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of a detection with the records it rests on."""
+
+    detection_id: str
+    title: str
+    level: Level
+    attack: tuple[str, ...]
+    event_time: datetime | None
+    host: str | None
+    computer: str | None
+    user_name: str | None
+    summary: str
+    evidence: tuple[int, ...]  # event_key
+    details: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionRun:
+    """How one detection ended; `findings` is None when it failed with `error`."""
+
+    query: Query
+    findings: tuple[Finding, ...] | None
+    error: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFinding:
+    """A stored finding as the report shows it; `records` are indexes into Report.records."""
+
+    finding_id: int
+    detection_id: str
+    title: str
+    level: Level
+    attack: tuple[str, ...]
+    event_time: datetime | None
+    host: str | None
+    computer: str | None
+    user_name: str | None
+    summary: str
+    details: str | None  # JSON object
+    records: tuple[int, ...]
+    record_count: int  # evidence in the case; more than len(records) when the report leaves some out
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRecord:
+    """A record behind a finding, as the log has it."""
+
+    event_key: int
+    event_time: datetime | None
+    host: str | None
+    computer: str | None
+    channel: str | None
+    provider: str | None
+    event_id: int | None
+    event_record_id: int | None
+    user_sid: str | None
+    event_data: str | None  # JSON
+    source: int  # index into Report.sources
+    record_offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSource:
+    """A log of the case with its hash and its accounts."""
+
+    source_file_id: int
+    path: str
+    sha256: str
+    size: int
+    status: str
+    copy_of: int | None
+    host: str | None
+    computer: str | None
+    channel: str | None
+    expected: int | None
+    parsed: int | None
+    failed: int | None
+    first_time: datetime | None
+    last_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFailure:
+    """One thing that could not be read; `source` is an index into Report.sources."""
+
+    source: int
+    scope: str
+    chunk: int | None
+    file_offset: int | None
+    header_record_id: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDetection:
+    """A detection that ran, with its file's text, so that the reader can judge it."""
+
+    detection_id: str
+    title: str
+    level: Level
+    description: str
+    attack: tuple[str, ...]
+    false_positives: tuple[str, ...]
+    references: tuple[str, ...]
+    findings: int | None
+    error: str | None
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that a report shows; renderers are pure functions of it."""
+
+    title: str
+    version: str
+    time_zone: str  # IANA name; display only, every datetime here is UTC
+    window: tuple[datetime | None, datetime | None]
+    only_host: str | None
+    event_count: int
+    first_time: datetime | None
+    last_time: datetime | None
+    channels: tuple[ChannelCount, ...]
+    findings: tuple[ReportFinding, ...]
+    finding_count: int  # in the case and scope; more than len(findings) when the report leaves some out
+    records: tuple[ReportRecord, ...]
+    sources: tuple[ReportSource, ...]
+    failures: tuple[ReportFailure, ...]
+    failure_count: int  # in the case; more than len(failures) when the report leaves some out
+    skipped: tuple[SkippedFile, ...]
+    detections: tuple[ReportDetection, ...]

@@ -1,0 +1,142 @@
+"""Questions to a case: canned queries, detections, ad-hoc SQL; and the check of query files."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from evtxhunt import detect as stage
+from evtxhunt.detect import RowStream, ask, find_query, run_query
+from evtxhunt.errors import EvtxhuntError, QueryFileError
+from evtxhunt.model import DetectionRun, Query
+from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, open_store, versions
+from evtxhunt.query_file import FOLDERS, Kind, check_unique, query_paths, read_query
+from evtxhunt.resources import queries_folder, schema_sql, shipped_folder
+from evtxhunt.store import connect_case
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySet:
+    """The views, detections and hunts to use, and the SQL of the macros that they share."""
+
+    macros_sql: str
+    queries: tuple[Query, ...]
+
+    def of_kind(self, kind: Kind) -> list[Query]:
+        """Sorted by id."""
+        return [query for query in self.queries if query.kind == kind]
+
+
+def load_query_set(override: Path | None = None) -> QuerySet:
+    """Reads the query files of `override`, else $EVTXHUNT_QUERIES, else those shipped.
+
+    What that folder lacks of views/, detections/, hunts/ and macros.sql is taken from the shipped ones. Raises
+    QueryFileError at the first file that breaks the format.
+    """
+    folder = queries_folder(override)
+    queries = [
+        read_query(path, kind) for kind, name in FOLDERS.items() for path in query_paths(_holder(folder, name), kind)
+    ]
+    check_unique(queries)
+    macros = _holder(folder, "macros.sql") / "macros.sql"
+    return QuerySet(macros.read_text(encoding="utf-8"), tuple(queries))
+
+
+def _holder(folder: Path, name: str) -> Path:
+    return folder if (folder / name).exists() else shipped_folder("queries")
+
+
+@contextmanager
+def open_case(
+    case: Path, query_set: QuerySet, *, memory_limit: str = DEFAULT_MEMORY_LIMIT, write: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the case with macros and views made; read-only unless `write`.
+
+    Raises CaseError, QueryError.
+    """
+    connection = connect_case(case, memory_limit, write=write)
+    try:
+        stage.prepare_connection(connection, query_set.macros_sql, query_set.of_kind("view"))
+        yield connection
+    finally:
+        connection.close()
+
+
+def detect(
+    case: Path,
+    query_set: QuerySet,
+    *,
+    timeout_seconds: float | None = None,
+    memory_limit: str = DEFAULT_MEMORY_LIMIT,
+) -> list[DetectionRun]:
+    """Runs every detection and stores what it found in place of earlier findings. Raises CaseError."""
+    detections = query_set.of_kind("detection")
+    with open_case(case, query_set, memory_limit=memory_limit) as connection:
+        runs = [stage.run_detection(connection, query, timeout_seconds) for query in detections]
+    with open_store(case, memory_limit) as store:
+        run_id = store.begin_run("detect", {}, versions())
+        store.replace_findings(runs)
+        store.end_run(run_id, rule_set_sha256(query_set))
+    return runs
+
+
+def rule_set_sha256(query_set: QuerySet) -> str:
+    """One hash over the macros and every query file: the same rules give the same."""
+    parts = [query_set.macros_sql, *(f"{query.kind} {query.id} {query.sha256}" for query in query_set.queries)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with a query file."""
+
+    path: Path
+    text: str
+
+
+def lint(folder: Path | None = None) -> tuple[int, list[Problem]]:
+    """Checks every query file of a folder by itself and against an empty case: (files, problems by path)."""
+    root = queries_folder(folder)
+    problems: list[Problem] = []
+    queries: list[Query] = []
+    count = 0
+    for kind in FOLDERS:
+        for path in query_paths(root, kind):
+            count += 1
+            try:
+                queries.append(read_query(path, kind))
+                check_unique(queries)
+            except QueryFileError as error:
+                problems.append(Problem(path, str(error)))
+    if problems:
+        return count, problems
+    query_set = load_query_set(folder)
+    with duckdb.connect() as connection:
+        connection.execute(schema_sql())
+        try:
+            stage.prepare_connection(connection, query_set.macros_sql, query_set.of_kind("view"))
+        except EvtxhuntError as error:
+            return count, [Problem(root, str(error))]
+        for query in queries:
+            problems += [
+                Problem(query.path, f"{query.path}: {text}") for text in stage.check_against_case(connection, query)
+            ]
+    return count, problems
+
+
+__all__ = [
+    "Problem",
+    "QuerySet",
+    "RowStream",
+    "ask",
+    "detect",
+    "find_query",
+    "lint",
+    "load_query_set",
+    "open_case",
+    "rule_set_sha256",
+    "run_query",
+]

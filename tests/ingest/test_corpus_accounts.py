@@ -1,0 +1,164 @@
+"""Every record that any of three other parsers returns is in `event` or in `parse_failure`."""
+
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import evtx
+import pyevtx
+import pytest
+
+from evtxhunt.pipeline.ingest import ingest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # python-evtx imports what Python 3.12 deprecates
+    from Evtx.Evtx import Evtx
+
+pytestmark = pytest.mark.corpus
+
+# Where the other parsers return fewer records than ours: file, parser, missing ids or their number, and why.
+KNOWN_DISAGREEMENTS = {
+    ("wmi-event-filter-persistance.evtx", "python-evtx"): "stops after the chunk count of a dirty file header",
+    ("2-vss_7-System.evtx", "python-evtx"): "stops after the chunk count of a dirty file header",
+    (
+        "E_Windows_system32_winevt_logs_Microsoft-Windows-Shell-Core%4Operational.evtx",
+        "python-evtx",
+    ): "stops after the chunk count of a dirty file header",
+    ("sysmon.evtx", "python-evtx"): "stops after the chunk count of a dirty file header",
+    ("system.evtx", "python-evtx"): "stops after the chunk count of a dirty file header",
+    (
+        "E_ShadowCopy6_windows_system32_winevt_logs_Microsoft-Windows-CAPI2%4Operational.evtx",
+        "libevtx",
+    ): "cannot render 23 records",
+    (
+        "E_Windows_system32_winevt_logs_Microsoft-Windows-CAPI2%4Operational.evtx",
+        "libevtx",
+    ): "cannot render 3 records",
+    ("Microsoft-Windows-HelloForBusiness%4Operational.evtx", "libevtx"): "drops the record before the damage",
+    ("Microsoft-Windows-LanguagePackSetup%4Operational.evtx", "libevtx"): "drops the record before the damage",
+    ("sample_with_a_bad_chunk_magic.evtx", "libevtx"): "drops the record before the damage in three chunks",
+}
+
+
+@pytest.fixture(scope="module")
+def case(corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+    path = tmp_path_factory.mktemp("case") / "case.duckdb"
+    ingest([corpora], path)
+    return duckdb.connect(path, read_only=True)
+
+
+def read_with_evtx(path: Path) -> Counter[int]:
+    records = evtx.PyEvtxParser(str(path)).records_json()
+    ids: Counter[int] = Counter()
+    while True:
+        try:
+            ids[next(records)["event_record_id"]] += 1
+        except StopIteration:
+            return ids
+        except RuntimeError:
+            continue
+
+
+def read_with_python_evtx(path: Path) -> Counter[int]:
+    with Evtx(str(path)) as log:
+        return Counter(record.record_num() for chunk in log.chunks() for record in chunk.records())
+
+
+def read_with_libevtx(path: Path) -> Counter[int]:
+    log = pyevtx.open(str(path))
+    ids: Counter[int] = Counter()
+    for index in range(log.number_of_records):
+        try:
+            ids[log.get_record(index).identifier] += 1
+        except OSError:
+            continue
+    log.close()
+    return ids
+
+
+PARSERS = {"evtx": read_with_evtx, "python-evtx": read_with_python_evtx, "libevtx": read_with_libevtx}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parser", PARSERS)
+def test_no_record_that_another_parser_returns_is_lost(
+    parser: str, case: duckdb.DuckDBPyConnection, corpora: Path
+) -> None:
+    ours = {
+        path: (Counter(events), Counter(failures))
+        for path, events, failures in case.execute(
+            """
+            SELECT path,
+                coalesce((SELECT list(header_record_id) FROM event AS e
+                          WHERE e.source_file_id = coalesce(s.copy_of, s.source_file_id)), []),
+                coalesce((SELECT list(header_record_id) FROM parse_failure AS f
+                          WHERE f.source_file_id = coalesce(s.copy_of, s.source_file_id) AND scope = 'record'), [])
+            FROM source_file AS s
+            """
+        ).fetchall()
+    }
+    logs = sorted(corpora.rglob("*.evtx"))
+    assert sorted(ours) == [str(path) for path in logs]
+    fewer: set[tuple[str, str]] = set()
+    for path in logs:
+        theirs = PARSERS[parser](path)
+        events, failures = ours[str(path)]
+        lost = theirs - (events + failures)
+        assert not lost, f"{path.name}: {parser} has ids that we neither have nor report: {sorted(lost)}"
+        if parser == "evtx":
+            assert theirs == events, path.name
+        elif events - theirs:
+            fewer.add((path.name, parser))
+    assert fewer == {key for key in KNOWN_DISAGREEMENTS if key[1] == parser}
+
+
+def test_accounts_add_up_for_every_log(case: duckdb.DuckDBPyConnection) -> None:
+    rows = case.execute(
+        """
+        SELECT s.path, s.expected, s.parsed, s.failed, s.status,
+            (SELECT count(*) FROM event AS e WHERE e.source_file_id = s.source_file_id),
+            (SELECT count(*) FROM parse_failure AS f WHERE f.source_file_id = s.source_file_id AND scope = 'record'),
+            (SELECT count(*) FROM parse_failure AS f WHERE f.source_file_id = s.source_file_id)
+        FROM source_file AS s WHERE copy_of IS NULL
+        """
+    ).fetchall()
+    assert len(rows) == 320
+    for path, expected, parsed, failed, status, events, record_failures, failures in rows:
+        assert expected == parsed + failed, path
+        assert (parsed, failed) == (events, record_failures), path
+        assert status == ("damaged" if failures else "complete"), path
+
+
+def test_damaged_logs_are_reported_with_both_numbers(case: duckdb.DuckDBPyConnection) -> None:
+    rows = case.execute(
+        "SELECT parse_path(path)[-1], parsed, failed FROM source_file WHERE status = 'damaged' ORDER BY 1"
+    ).fetchall()
+    assert rows == [
+        ("2-vss_0-Microsoft-Windows-RemoteDesktopServices-RdpCoreTS%4Operational.evtx", 1910, 131),
+        ("2-vss_0-Microsoft-Windows-TerminalServices-RemoteConnectionManager%4Operational.evtx", 1774, 121),
+        ("Microsoft-Windows-HelloForBusiness%4Operational.evtx", 6, 14),
+        ("Microsoft-Windows-LanguagePackSetup%4Operational.evtx", 17, 3),
+        ("sample-with-zero-data-size-event.evtx", 335, 115),
+        ("sample_with_a_bad_chunk_magic.evtx", 270, 280),
+        ("sysmon.evtx", 358, 0),
+    ]
+
+
+def test_same_content_is_ingested_once_and_remembered(case: duckdb.DuckDBPyConnection) -> None:
+    rows = case.execute(
+        """
+        SELECT parse_path(c.path)[-1], parse_path(o.path)[-1], c.sha256 = o.sha256,
+            (SELECT count(*) FROM event_copy WHERE source_file_id = c.source_file_id) = o.parsed,
+            (SELECT count(*) FROM event WHERE source_file_id = c.source_file_id)
+        FROM source_file AS c JOIN source_file AS o ON o.source_file_id = c.copy_of
+        """
+    ).fetchall()
+    assert len(rows) == 3
+    assert all(row[2:] == (True, True, 0) for row in rows)
+
+
+def test_event_keys_are_unique_and_without_holes(case: duckdb.DuckDBPyConnection) -> None:
+    assert case.execute(
+        "SELECT count(*), count(DISTINCT event_key), min(event_key), max(event_key) FROM event"
+    ).fetchone() == (34735, 34735, 1, 34735)

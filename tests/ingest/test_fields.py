@@ -1,0 +1,208 @@
+"""Field by field: what the case holds equals what python-evtx's XML says, read by lxml."""
+
+import json
+import random
+import re
+import warnings
+from collections import defaultdict
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from lxml import etree
+
+from evtxhunt.pipeline.ingest import ingest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # python-evtx imports what Python 3.12 deprecates
+    from Evtx.Evtx import ChunkHeader
+    from Evtx.BinaryParser import ParseException
+
+pytestmark = pytest.mark.corpus
+
+SAMPLED_RECORDS = 2000
+NS = "{http://schemas.microsoft.com/win/2004/08/events/event}"
+
+
+def normalise(value: str | None) -> str:
+    """One spelling for what parsers spell differently: booleans, GUID braces, hex width, white space of arrays."""
+    text = (value or "").strip()
+    if re.fullmatch(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?", text):
+        return text.strip("{}").lower()
+    if re.fullmatch(r"0x[0-9A-Fa-f]+", text):
+        return str(int(text, 16))
+    if text.lower() in ("true", "false"):
+        return text.lower()
+    # SystemTime values: python-evtx writes "2019-05-16 01:33:54.567896+00:00", Rust "...T...Z".
+    if re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?", text):
+        moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text).replace("Z", "+00:00"))
+        return moment.replace(tzinfo=None).isoformat()
+    return re.sub(r"\s+", " ", text)
+
+
+def flatten_json(value: object, path: str, into: dict[str, list[str]]) -> None:
+    if isinstance(value, PairList):
+        for key, item in value:
+            if key == "#attributes":
+                for name, attribute in item if isinstance(item, PairList) else []:
+                    if name not in ("xmlns", "Name"):
+                        into[f"{path}@{name}"].append(normalise(str(attribute)))
+            elif key == "#text":
+                flatten_json(item, path, into)
+            else:
+                flatten_json(item, f"{path}/{key}", into)
+    elif isinstance(value, list):
+        for item in value:
+            flatten_json(item, path, into)
+    elif value is not None:
+        text = normalise(str(value))
+        if text:
+            into[path].append(text)
+
+
+class PairList(list):  # type: ignore[type-arg]
+    """A JSON object with its repeated keys."""
+
+
+def json_values(text: str | None) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    if text is not None:
+        flatten_json(json.loads(text, object_pairs_hook=PairList), "", found)
+    return {key: sorted(values) for key, values in found.items() if any(values)}
+
+
+def xml_values(element: etree._Element | None) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+
+    def walk(node: etree._Element, path: str) -> None:
+        for child in node:
+            name = etree.QName(child).localname
+            key = f"{path}/{child.get('Name')}" if name == "Data" and child.get("Name") else f"{path}/{name}"
+            for attribute, value in child.attrib.items():
+                if attribute != "Name":
+                    found[f"{key}@{attribute}"].append(normalise(value))
+            if normalise(child.text) and not len(child):
+                found[key].append(normalise(child.text))
+            walk(child, key)
+
+    if element is not None:
+        walk(element, "")
+    return {key: sorted(values) for key, values in found.items() if any(values)}
+def sample_records(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[int, int]]:
+    """path -> {header_record_id: event_key}, drawn evenly from all files with a fixed seed."""
+    keys = connection.execute(
+        """
+        SELECT path, header_record_id, event_key FROM event JOIN source_file USING (source_file_id)
+        WHERE record_offset IS NOT NULL ORDER BY event_key
+        """
+    ).fetchall()
+    by_path: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for path, header_record_id, key in keys:
+        by_path[path].append((header_record_id, key))
+    chooser = random.Random(20260501)
+    each = 12
+    chosen = {path: dict(chooser.sample(records, min(each, len(records)))) for path, records in by_path.items()}
+    rest = [(path, *record) for path, records in by_path.items() for record in records if record[0] not in chosen[path]]
+    missing = SAMPLED_RECORDS - sum(map(len, chosen.values()))
+    for path, header_record_id, key in chooser.sample(rest, max(0, missing)):
+        chosen[path][header_record_id] = key
+    return chosen
+
+
+def read_xml(path: str, wanted: dict[int, int]) -> dict[int, etree._Element]:
+    found = {}
+    content = Path(path).read_bytes()
+    # By chunk, not by Evtx.chunks(): that stops where a dirty file header says.
+    for offset in range(4096, len(content) - 65535, 65536):
+        if content.startswith(b"ElfChnk\0", offset):
+            for record in ChunkHeader(content, offset).records():
+                if record.record_num() in wanted:
+                    try:
+                        found[record.record_num()] = etree.fromstring(record.xml().encode())
+                    except (ParseException, etree.XMLSyntaxError):
+                        continue
+    return found
+
+
+SYSTEM_COLUMNS = {
+    "provider": "Provider@Name",
+    "provider_guid": "Provider@Guid",
+    "event_source_name": "Provider@EventSourceName",
+    "event_id": "EventID",
+    "qualifiers": "EventID@Qualifiers",
+    "version": "Version",
+    "level": "Level",
+    "task": "Task",
+    "opcode": "Opcode",
+    "keywords": "Keywords",
+    "event_time": "TimeCreated@SystemTime",
+    "event_record_id": "EventRecordID",
+    "activity_id": "Correlation@ActivityID",
+    "related_activity_id": "Correlation@RelatedActivityID",
+    "process_id": "Execution@ProcessID",
+    "thread_id": "Execution@ThreadID",
+    "channel": "Channel",
+    "computer": "Computer",
+    "user_sid": "Security@UserID",
+}
+
+
+def system_value(system: etree._Element, place: str) -> str:
+    name, _, attribute = place.partition("@")
+    element = system.find(f"{NS}{name}")
+    if element is None:
+        return ""
+    return normalise(element.get(attribute) if attribute else element.text)
+
+
+@pytest.mark.slow
+def test_sampled_records_equal_the_xml_of_another_parser(
+    corpora: Path, tmp_path: Path
+) -> None:
+    case = tmp_path / "case.duckdb"
+    ingest([corpora], case)
+    connection = duckdb.connect(case, read_only=True)
+    compared, differences, unreadable = 0, [], []
+    for path, wanted in sample_records(connection).items():
+        documents = read_xml(path, wanted)
+        columns = ", ".join(SYSTEM_COLUMNS)
+        rows = connection.execute(
+            f"SELECT header_record_id, event_data, rendering_info, execution_data, {columns} FROM event"
+            " WHERE event_key IN (SELECT unnest(?::BIGINT[])) ORDER BY event_key",
+            [list(wanted.values())],
+        ).fetchall()
+        for header_record_id, event_data, rendering_info, execution_data, *system_values in rows:
+            label = f"{Path(path).name}#{header_record_id}"
+            event = documents.get(header_record_id)
+            if event is None:
+                unreadable.append(label)
+                continue
+            system = event.find(f"{NS}System")
+            for (column, place), value in zip(SYSTEM_COLUMNS.items(), system_values, strict=True):
+                ours = "" if value is None else normalise(value.isoformat() if column == "event_time" else str(value))
+                theirs = system_value(system, place)
+                if ours != theirs:
+                    differences.append(f"{label} {column}: {ours!r} != {theirs!r}")
+            execution = system.find(f"{NS}Execution")
+            if execution_data is not None:
+                ours_all = {name: str(value) for name, value in json.loads(execution_data).items()}
+                if ours_all != dict(execution.attrib):
+                    differences.append(f"{label} execution_data")
+            elif execution is not None and set(execution.attrib) - {"ProcessID", "ThreadID"}:
+                differences.append(f"{label} execution_data is missing")
+            payload = event.find(f"{NS}EventData")
+            if payload is None:
+                payload = next((child for child in event if etree.QName(child).localname == "UserData"), None)
+            if payload is None:
+                rest = [c for c in event if etree.QName(c).localname not in ("System", "RenderingInfo")]
+                payload = event if rest else None
+                for child in [c for c in event if c not in rest]:
+                    event.remove(child)
+            ours_data, theirs_data = json_values(event_data), xml_values(payload)
+            if ours_data != theirs_data:
+                differences.append(f"{label} event_data: {ours_data} != {theirs_data}")
+            compared += 1
+    open('/tmp/f.txt','w').write('\n'.join(differences)+'\n'+repr(unreadable))
+    assert compared == SAMPLED_RECORDS
+    assert differences == []
