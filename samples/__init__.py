@@ -1,0 +1,1 @@
+"""Synthetic Windows event logs: an EVTX writer of our own and the scenarios written with it."""

@@ -1,0 +1,204 @@
+"""Hosts, accounts and sessions of a scenario, and the events they log, before record ids are known."""
+
+import struct
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid5
+from zlib import crc32
+
+from samples import values
+from samples.events import ClassicData, EventData, Payload, Record, UserData, UserElement
+from samples.shape import FieldInput, Shape
+
+_NAMESPACE = UUID("2c1d2a4e-6d8e-5b0a-9f3c-0e7a5d1b4c68")
+
+ZERO_GUID = "00000000-0000-0000-0000-000000000000"
+SYSTEM_LOGON_ID = 0x3E7
+
+LABELS = {"S-1-16-8192": "Medium", "S-1-16-12288": "High", "S-1-16-16384": "System"}
+MEDIUM, HIGH, SYSTEM_LEVEL = LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    name: str
+    domain: str
+    sid: str
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.domain}\\{self.name}"
+
+
+NOBODY = Account("-", "-", "S-1-0-0")
+SYSTEM = Account("SYSTEM", "NT AUTHORITY", "S-1-5-18")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A logon session. `label` is the SID of the integrity level its processes run at."""
+
+    account: Account
+    logon_id: int
+    start: datetime
+    label: str = MEDIUM
+    terminal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    pid: int
+    guid: str
+    image: str
+    command_line: str
+    session: Session
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """An event that has happened. Its record id depends on all others of its log, so it comes later."""
+
+    shape: Shape
+    channel: str
+    time: int
+    payload: Payload
+    level: int
+    process_id: int
+    thread_id: int
+    activity_id: str | None
+    user_sid: str | None
+
+
+class Host:
+    """A computer that logs. `boot` is when the sessions of its services began; `build` is of Windows."""
+
+    def __init__(
+        self, name: str, domain: Account, dns_domain: str, address: str, boot: datetime, build: str = "20348"
+    ) -> None:
+        self.name = name
+        self.computer = f"{name}.{dns_domain}"
+        self.address = address
+        self.build = build
+        self.account = Account(f"{name}$", domain.domain, domain.sid)
+        self.events: list[Event] = []
+        self._count = 0
+        self._boot = boot
+        self.system = Session(SYSTEM, SYSTEM_LOGON_ID, boot, SYSTEM_LEVEL)
+        self.services = self._boot_process(672, "services.exe", "C:\\Windows\\system32\\services.exe")
+        self.lsass = self._boot_process(684, "lsass.exe", "C:\\Windows\\system32\\lsass.exe")
+        self.dcom = self._boot_process(876, "svchost.exe", "C:\\Windows\\system32\\svchost.exe -k DcomLaunch -p")
+        self.scheduler = self._boot_process(
+            1204, "svchost.exe", "C:\\Windows\\system32\\svchost.exe -k netsvcs -p -s Schedule"
+        )
+        self.event_log = self._boot_process(
+            1256,
+            "svchost.exe",
+            "C:\\Windows\\System32\\svchost.exe -k LocalServiceNetworkRestricted -p -s EventLog",
+        )
+        self.winrm = self._boot_process(
+            1320, "svchost.exe", "C:\\Windows\\System32\\svchost.exe -k NetworkService -p -s WinRM"
+        )
+        self.sysmon = self._boot_process(2852, "Sysmon64.exe", "C:\\Windows\\Sysmon64.exe")
+
+    def _boot_process(self, pid: int, name: str, command_line: str) -> Process:
+        folder = "C:\\Windows" if name == "Sysmon64.exe" else "C:\\Windows\\System32"
+        guid = self.sysmon_guid(self._boot, pid)
+        return Process(pid, guid, f"{folder}\\{name}", command_line, self.system)
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count
+
+    def new_pid(self) -> int:
+        """Unique on the host; Windows gives multiples of 4."""
+        return 4096 + 4 * self._next()
+
+    def new_guid(self) -> str:
+        return str(uuid5(_NAMESPACE, f"{self.name} {self._next()}"))
+
+    def new_session(self, account: Account, at: datetime, label: str = MEDIUM, terminal: int = 0) -> Session:
+        """A session whose logon id, as on Windows, grows with time."""
+        elapsed = (at - self._boot) // timedelta(milliseconds=1)
+        return Session(account, 0x10000 + elapsed // 5 + 3 * self._next(), at, label, terminal)
+
+    def sysmon_guid(self, at: datetime, number: int) -> str:
+        """Sysmon's GUIDs hold a machine part, the second and, for a logon, the logon id."""
+        second = int(at.timestamp())
+        tail = struct.pack("<Q", number).hex()
+        machine = crc32(self.name.encode())
+        return f"{machine:08x}-{second & 0xFFFF:04x}-{second >> 16:04x}-{tail[:4]}-{tail[4:]}"
+
+    def log(
+        self,
+        shape: Shape,
+        at: datetime,
+        *,
+        by: Process | int,
+        fields: dict[str, FieldInput] | None = None,
+        strings: tuple[str, ...] = (),
+        binary: bytes | None = None,
+        level: int | None = None,
+        activity_id: str | None = None,
+        user_sid: str | None = None,
+    ) -> Event:
+        """Write an event at `at`; `by` is the process whose id stands in System/Execution."""
+        pid = by if isinstance(by, int) else by.pid
+        number = self._next()
+        encoded = shape.encode(fields or {})
+        payload: Payload
+        if shape.is_classic:
+            payload = ClassicData(strings)
+        elif shape.user_data is not None:
+            name, namespace = shape.user_data
+            content = tuple(UserElement(key, value) for key, value in encoded)
+            payload = UserData(UserElement(name, content, namespace))
+        else:
+            payload = EventData(encoded, binary)
+        event = Event(
+            shape,
+            shape.channel,
+            # Windows counts in 100 ns; the last digit is for tests of that precision.
+            values.filetime_from(at) + number % 10,
+            payload,
+            shape.level if level is None else level,
+            pid,
+            # Classic sources log no process; the others get a thread that looks like one.
+            0 if pid == 0 else 4 * (200 + number * 7 % 2300),
+            activity_id,
+            user_sid,
+        )
+        self.events.append(event)
+        return event
+
+    def record(self, event: Event, record_id: int) -> Record:
+        shape = event.shape
+        return Record(
+            provider=shape.provider,
+            channel=event.channel,
+            computer=self.computer,
+            record_id=record_id,
+            time=event.time,
+            event_id=shape.event_id,
+            version=shape.version,
+            level=event.level,
+            task=shape.task,
+            opcode=shape.opcode,
+            keywords=shape.keywords,
+            process_id=event.process_id,
+            thread_id=event.thread_id,
+            payload=event.payload,
+            qualifiers=shape.qualifiers,
+            activity_id=event.activity_id,
+            user_sid=event.user_sid,
+        )
+
+
+def utc(day: datetime, clock: str) -> datetime:
+    """`HH:MM:SS` or `HH:MM:SS.ffffff` on `day`, UTC."""
+    hour, minute, second = clock.split(":")
+    offset = timedelta(hours=int(hour), minutes=int(minute), seconds=float(second))
+    return day.astimezone(UTC) + offset
+
+
+def milliseconds(number: float) -> timedelta:
+    return timedelta(milliseconds=number)
