@@ -81,7 +81,7 @@ def ask(
         with deadline(connection, timeout_seconds):
             yield RowStream(connection.execute(sql, values) if values else connection.execute(sql))
     except duckdb.Error as error:
-        raise QueryError(str(error).strip()) from error
+        raise QueryError(_message(error)) from error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from itertools import count
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import evtx
 import pyarrow as pa
@@ -22,6 +22,7 @@ from evtxhunt.chunk import (
     FILE_HEADER_SIZE,
     MOST_RECORDS,
     ChunkWalk,
+    FileHeader,
     read_file_header,
     synthetic_file_header,
     walk_chunk,
@@ -60,7 +61,7 @@ class LogReader:
         self._chunks = 0
         self._crc_mismatches = 0
         self._ids: tuple[int, int] | None = None
-        self._header = None
+        self._header: FileHeader | None = None
         self._rows = _Rows()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -236,7 +237,7 @@ def _render_chunk(chunk: bytes) -> _RenderedChunk:
     rendered = _RenderedChunk()
     ids, texts = rendered.record_ids, rendered.texts
     try:
-        records = evtx.PyEvtxParser(io.BytesIO(_FILE_HEADER + chunk)).records_json()
+        records: Any = evtx.PyEvtxParser(io.BytesIO(_FILE_HEADER + chunk)).records_json()
         # An iterator that raises can be asked again; a chunk has an end, so have its errors.
         for _ in range(MOST_RECORDS):
             try:

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,11 +169,11 @@ class CaseStore:
                 self.connection.rollback()
             raise
 
-    def begin_run(self, command: str, arguments: dict[str, object], versions: dict[str, str]) -> int:
+    def begin_run(self, command: str, arguments: Mapping[str, object], versions: Mapping[str, str]) -> int:
         """Notes in the manifest that a command begins; returns its run_id."""
         row = self.connection.execute(
             "INSERT INTO run SELECT coalesce(max(run_id), 0) + 1, ?, ?, ?, NULL, ?, NULL FROM run RETURNING run_id",
-            [command, json.dumps(arguments, sort_keys=True), json.dumps(versions, sort_keys=True), _now()],
+            [command, json.dumps(dict(arguments), sort_keys=True), json.dumps(dict(versions), sort_keys=True), _now()],
         ).fetchone()
         assert row is not None  # RETURNING of one inserted row
         return int(row[0])

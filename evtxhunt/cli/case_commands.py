@@ -120,8 +120,8 @@ def _info(
             with ask(connection, _TOTALS_SQL, None, None) as totals:
                 events, logs, hosts, first, last, lost, skipped, findings = next(iter(totals))
             say(
-                f"{events:,} events of {hosts} hosts in {logs:,} logs, {first}Z to {last}Z (UTC); {lost:,} records could"
-                f" not be read, {skipped:,} files were no event logs, {findings:,} findings stored"
+                f"{events:,} events of {hosts} hosts in {logs:,} logs, {first}Z to {last}Z (UTC); {lost:,} records"
+                f" could not be read, {skipped:,} files were no event logs, {findings:,} findings stored"
             )
         with ask(connection, _INFO_SQL, None, None) as rows:
             write_rows(rows, form, None)

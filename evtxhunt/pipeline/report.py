@@ -65,7 +65,8 @@ def gather_report(
 def _is_up_to_date(case: Path, query_set: QuerySet, memory_limit: str) -> bool:
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
         row = connection.execute(
-            "SELECT command, rule_set_sha256 FROM run WHERE command IN ('ingest', 'detect') ORDER BY run_id DESC LIMIT 1"
+            "SELECT command, rule_set_sha256 FROM run WHERE command IN ('ingest', 'detect')"
+            " ORDER BY run_id DESC LIMIT 1"
         ).fetchone()
     return row == ("detect", rule_set_sha256(query_set))
 
@@ -151,29 +152,20 @@ def _findings(
     for finding_id, record_count, key, *values, source_file_id, offset in evidence:
         if key not in positions:
             positions[key] = len(records)
-            records[key] = ReportRecord(key, *values, source_index[source_file_id], offset)
+            records[key] = ReportRecord(*(key, *values, source_index[source_file_id], offset))
         behind.setdefault(finding_id, ([], record_count))[0].append(positions[key])
     rows = connection.execute(
-        f"SELECT finding_id, detection_id, title, level, attack, event_time, host, computer, user_name, summary, details"
-        f" FROM ({chosen}) ORDER BY finding_id",
+        "SELECT finding_id, detection_id, title, level, attack, event_time, host, computer, user_name, summary,"
+        f" details FROM ({chosen}) ORDER BY finding_id",
         limits,
     ).fetchall()
-    findings = tuple(
-        ReportFinding(
-            finding_id,
-            detection_id,
-            title,
-            level,
-            tuple(attack),
-            *rest,
-            tuple(behind[finding_id][0]),
-            behind[finding_id][1],
-        )
-        if finding_id in behind
-        else ReportFinding(finding_id, detection_id, title, level, tuple(attack), *rest, (), 0)
-        for finding_id, detection_id, title, level, attack, *rest in rows
-    )
+    findings = tuple(ReportFinding(*(*row[:4], tuple(row[4]), *row[5:], *_behind(behind, row[0]))) for row in rows)
     return findings, tuple(records.values()), finding_count
+
+
+def _behind(behind: Mapping[int, tuple[list[int], int]], finding_id: int) -> tuple[tuple[int, ...], int]:
+    positions, count = behind.get(finding_id, ([], 0))
+    return tuple(positions), count
 
 
 def _sources(connection: duckdb.DuckDBPyConnection) -> tuple[ReportSource, ...]:

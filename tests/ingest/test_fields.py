@@ -1,11 +1,12 @@
 """Field by field: what the case holds equals what python-evtx's XML says, read by lxml."""
 
+import base64
 import json
 import random
 import re
 import warnings
-from collections import defaultdict
-from datetime import datetime
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -17,12 +18,22 @@ from evtxhunt.pipeline.ingest import ingest
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # python-evtx imports what Python 3.12 deprecates
     from Evtx.Evtx import ChunkHeader
-    from Evtx.BinaryParser import ParseException
 
 pytestmark = pytest.mark.corpus
 
 SAMPLED_RECORDS = 2000
+# Logs with records that python-evtx fails on: nested BinXML arrays in CAPI2 and WEC, damage in the last one.
+UNREADABLE_BY_PYTHON_EVTX = {
+    "E_ShadowCopy6_windows_system32_winevt_logs_Microsoft-Windows-CAPI2%4Operational.evtx",
+    "E_Windows_system32_winevt_logs_Microsoft-Windows-CAPI2%4Operational.evtx",
+    "MSExchange_Management_wec.evtx",
+    "Microsoft-Windows-LanguagePackSetup%4Operational.evtx",
+}
 NS = "{http://schemas.microsoft.com/win/2004/08/events/event}"
+
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def normalise(value: str | None) -> str:
@@ -41,12 +52,39 @@ def normalise(value: str | None) -> str:
     return re.sub(r"\s+", " ", text)
 
 
+def is_same(ours: str, theirs: str) -> bool:
+    """Equal, or differing only by what python-evtx is known to lose."""
+    if ours == theirs:
+        return True
+    if TIME.fullmatch(ours) and TIME.fullmatch(theirs):
+        # It computes times in floating point, and writes FILETIME 0 as year 1.
+        difference = abs(datetime.fromisoformat(ours) - datetime.fromisoformat(theirs))
+        return difference <= timedelta(microseconds=2) or (ours[:4], theirs[:4]) == ("1601", "0001")
+    if re.fullmatch(r"([0-9A-F]{2})+", ours) and re.fullmatch(r"([A-Za-z0-9+/=]{4})+", theirs.replace(" ", "")):
+        return base64.b64decode(theirs).hex().upper() == ours  # it writes binary values as base64
+    return CONTROL.sub("", ours) == theirs  # it drops characters that XML cannot hold
+
+
+def is_same_data(ours: dict[str, list[str]], theirs: dict[str, list[str]]) -> bool:
+    """Values under each name are the same."""
+    for key in ours.keys() | theirs.keys():
+        values, others = ours.get(key, []), theirs.get(key, [])
+        if key == "/Data":
+            # In an array with empty strings python-evtx reads the next value twice, the second time cut: "290" of "584290".
+            extra = Counter(others) - Counter(values)
+            if all(any(value.endswith(other) for value in values) for other in extra):
+                others = sorted((Counter(others) - extra).elements())
+        if len(values) != len(others) or not all(map(is_same, values, others)):
+            return False
+    return True
+
+
 def flatten_json(value: object, path: str, into: dict[str, list[str]]) -> None:
     if isinstance(value, PairList):
         for key, item in value:
             if key == "#attributes":
                 for name, attribute in item if isinstance(item, PairList) else []:
-                    if name not in ("xmlns", "Name"):
+                    if name != "Name" and not name.startswith("xmlns"):
                         into[f"{path}@{name}"].append(normalise(str(attribute)))
             elif key == "#text":
                 flatten_json(item, path, into)
@@ -72,6 +110,13 @@ def json_values(text: str | None) -> dict[str, list[str]]:
     return {key: sorted(values) for key, values in found.items() if any(values)}
 
 
+def split_array(text: str) -> list[str]:
+    """python-evtx writes an array of strings as <string>a</string>\\n<string>b</string>."""
+    if text.lstrip().startswith("<string>"):
+        return [value for value in re.findall(r"<string>(.*?)</string>", text, re.DOTALL) if value.strip()]
+    return [text]
+
+
 def xml_values(element: etree._Element | None) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
 
@@ -83,12 +128,14 @@ def xml_values(element: etree._Element | None) -> dict[str, list[str]]:
                 if attribute != "Name":
                     found[f"{key}@{attribute}"].append(normalise(value))
             if normalise(child.text) and not len(child):
-                found[key].append(normalise(child.text))
+                found[key] += [normalise(value) for value in split_array(child.text or "")]
             walk(child, key)
 
     if element is not None:
         walk(element, "")
     return {key: sorted(values) for key, values in found.items() if any(values)}
+
+
 def sample_records(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[int, int]]:
     """path -> {header_record_id: event_key}, drawn evenly from all files with a fixed seed."""
     keys = connection.execute(
@@ -120,7 +167,7 @@ def read_xml(path: str, wanted: dict[int, int]) -> dict[int, etree._Element]:
                 if record.record_num() in wanted:
                     try:
                         found[record.record_num()] = etree.fromstring(record.xml().encode())
-                    except (ParseException, etree.XMLSyntaxError):
+                    except Exception:  # noqa: BLE001  # python-evtx fails on damage in many ways; counted below
                         continue
     return found
 
@@ -157,9 +204,7 @@ def system_value(system: etree._Element, place: str) -> str:
 
 
 @pytest.mark.slow
-def test_sampled_records_equal_the_xml_of_another_parser(
-    corpora: Path, tmp_path: Path
-) -> None:
+def test_sampled_records_equal_the_xml_of_another_parser(corpora: Path, tmp_path: Path) -> None:
     case = tmp_path / "case.duckdb"
     ingest([corpora], case)
     connection = duckdb.connect(case, read_only=True)
@@ -180,15 +225,19 @@ def test_sampled_records_equal_the_xml_of_another_parser(
                 continue
             system = event.find(f"{NS}System")
             for (column, place), value in zip(SYSTEM_COLUMNS.items(), system_values, strict=True):
-                ours = "" if value is None else normalise(value.isoformat() if column == "event_time" else str(value))
                 theirs = system_value(system, place)
-                if ours != theirs:
+                if column == "event_time":
+                    ours = "" if value is None else value.isoformat()
+                else:
+                    ours = "" if value is None else normalise(str(value))
+                if not is_same(ours, theirs):
                     differences.append(f"{label} {column}: {ours!r} != {theirs!r}")
             execution = system.find(f"{NS}Execution")
             if execution_data is not None:
                 ours_all = {name: str(value) for name, value in json.loads(execution_data).items()}
-                if ours_all != dict(execution.attrib):
-                    differences.append(f"{label} execution_data")
+                theirs_all = {name: value for name, value in execution.attrib.items() if value}
+                if ours_all != theirs_all:
+                    differences.append(f"{label} execution_data: {ours_all} != {theirs_all}")
             elif execution is not None and set(execution.attrib) - {"ProcessID", "ThreadID"}:
                 differences.append(f"{label} execution_data is missing")
             payload = event.find(f"{NS}EventData")
@@ -200,9 +249,9 @@ def test_sampled_records_equal_the_xml_of_another_parser(
                 for child in [c for c in event if c not in rest]:
                     event.remove(child)
             ours_data, theirs_data = json_values(event_data), xml_values(payload)
-            if ours_data != theirs_data:
+            if not is_same_data(ours_data, theirs_data):
                 differences.append(f"{label} event_data: {ours_data} != {theirs_data}")
             compared += 1
-    open('/tmp/f.txt','w').write('\n'.join(differences)+'\n'+repr(unreadable))
-    assert compared == SAMPLED_RECORDS
+    assert compared >= SAMPLED_RECORDS
+    assert {label.split("#")[0] for label in unreadable} <= UNREADABLE_BY_PYTHON_EVTX
     assert differences == []

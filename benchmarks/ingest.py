@@ -1,0 +1,86 @@
+"""Ingest against the limit that the parser alone sets, in one run: MB/s, ratio, resident memory, database size.
+
+python -m benchmarks.ingest [--size MB] [--runs N]
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import evtx
+
+from benchmarks.corpus import make_corpus
+
+
+def parse_only(paths: list[Path]) -> dict[str, float]:
+    """Drains every log through the fast parser as JSON and keeps nothing."""
+    records = 0
+    started = time.perf_counter()
+    for path in paths:
+        for _ in evtx.PyEvtxParser(str(path)).records_json():
+            records += 1
+    return {"seconds": time.perf_counter() - started, "records": records}
+
+
+def ingest_all(paths: list[Path], case: Path) -> dict[str, float]:
+    """A whole ingest into a new case, closed and checkpointed."""
+    from evtxhunt.pipeline.ingest import ingest
+
+    started = time.perf_counter()
+    summary = ingest([paths[0].parent], case)
+    seconds = time.perf_counter() - started
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"seconds": seconds, "records": summary.events, "resident": resident, "database": case.stat().st_size}
+
+
+def in_own_process(job: str, folder: Path) -> dict[str, float]:
+    """Runs one job in a fresh process, so that memory and caches of one do not help the other."""
+    command = [sys.executable, "-m", "benchmarks.ingest", "--job", job, "--folder", str(folder)]
+    return dict(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+
+
+def main() -> None:
+    """Prints one line a run and the medians."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--size", type=int, default=1024, help="MB of logs")
+    options.add_argument("--runs", type=int, default=3)
+    options.add_argument("--job", choices=["parse", "ingest"], help=argparse.SUPPRESS)
+    options.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    given = options.parse_args()
+    if given.job:
+        paths = sorted(given.folder.glob("*.evtx"))
+        case = given.folder / "case.duckdb"
+        case.unlink(missing_ok=True)
+        print(json.dumps(parse_only(paths) if given.job == "parse" else ingest_all(paths, case)))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _, size = make_corpus(folder, given.size * 10**6)
+        print(f"{size / 1e6:,.0f} MB of logs on {os.cpu_count()} cores")
+        limits, speeds, ratios = [], [], []
+        for _ in range(given.runs):
+            limit = in_own_process("parse", folder)
+            ours = in_own_process("ingest", folder)
+            limits.append(size / 1e6 / limit["seconds"])
+            speeds.append(size / 1e6 / ours["seconds"])
+            ratios.append(speeds[-1] / limits[-1])
+            print(
+                f"parse only {limits[-1]:.0f} MB/s, ingest {speeds[-1]:.0f} MB/s = {ratios[-1]:.2f} of it;"
+                f" {ours['records']:,.0f} events, {ours['resident'] / 1e6:,.0f} MB resident,"
+                f" database {ours['database'] / 1e6:,.0f} MB"
+            )
+        print(
+            f"median: parse only {statistics.median(limits):.0f} MB/s, ingest {statistics.median(speeds):.0f} MB/s,"
+            f" ratio {statistics.median(ratios):.2f} (target >= 0.25 and >= 150 MB/s)"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Turns reports and results into text: pure functions that know no database and no command line."""

@@ -1,0 +1,133 @@
+"""What a report says first: how much was found, where, and what could not be seen."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from evtxhunt.model import LEVELS, Level, Report, ReportDetection, ReportFinding, ReportSource
+
+WORST_FIRST: tuple[Level, ...] = tuple(reversed(LEVELS))
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionCount:
+    """Findings of one detection; `first` is the position of the earliest in the order of the report."""
+
+    detection_id: str
+    title: str
+    level: Level
+    findings: int
+    hosts: tuple[str | None, ...]
+    first_time: datetime | None
+    last_time: datetime | None
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class TechniqueCount:
+    """Findings that name an ATT&CK technique, with the worst level among them."""
+
+    technique: str
+    findings: int
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Numbers and names of the whole report."""
+
+    hosts: tuple[str | None, ...]
+    channel_names: tuple[str, ...]
+    levels: tuple[tuple[Level, int], ...]
+    detections: tuple[DetectionCount, ...]
+    techniques: tuple[TechniqueCount, ...]
+    damaged: tuple[ReportSource, ...]
+    failed_records: int
+    failed_detections: tuple[ReportDetection, ...]
+    silent_detections: int
+    unread: tuple[tuple[str, int], ...]  # reasons for which files were skipped, with their number
+    left_out_findings: int
+    left_out_failures: int
+    is_limited: bool  # to a host or a window
+    is_complete: bool  # every record of every log was read, every detection ran, and all of the case is shown
+
+
+def order_findings(findings: Iterable[ReportFinding]) -> tuple[ReportFinding, ...]:
+    """Worst level first, then by time; those without a time last."""
+    rank = {level: number for number, level in enumerate(WORST_FIRST)}
+    return tuple(
+        sorted(
+            findings,
+            key=lambda finding: (
+                rank[finding.level],
+                finding.event_time is None,
+                finding.event_time or datetime.min,
+                finding.finding_id,
+            ),
+        )
+    )
+
+
+def make_overview(report: Report, findings: Sequence[ReportFinding]) -> Overview:
+    """The overview of a report whose findings are in the order of `order_findings`."""
+    levels = Counter(finding.level for finding in findings)
+    hosts = {channel.host for channel in report.channels} | {finding.host for finding in findings}
+    reasons = Counter(skipped.reason for skipped in report.skipped)
+    damaged = tuple(source for source in report.sources if source.status == "damaged" or source.failed)
+    failed_detections = tuple(detection for detection in report.detections if detection.error is not None)
+    left_out_findings = max(0, report.finding_count - len(findings))
+    is_limited = report.only_host is not None or report.window != (None, None)
+    return Overview(
+        hosts=sort_names(hosts),
+        channel_names=tuple(sorted({channel.channel for channel in report.channels if channel.channel})),
+        levels=tuple((level, levels[level]) for level in WORST_FIRST),
+        detections=_count_detections(findings),
+        techniques=_count_techniques(findings),
+        damaged=damaged,
+        failed_records=sum(source.failed or 0 for source in report.sources if source.copy_of is None),
+        failed_detections=failed_detections,
+        silent_detections=sum(detection.findings == 0 for detection in report.detections),
+        unread=tuple(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        left_out_findings=left_out_findings,
+        left_out_failures=max(0, report.failure_count - len(report.failures)),
+        is_limited=is_limited,
+        is_complete=bool(report.sources and report.detections)
+        and not (damaged or failed_detections or report.failure_count or left_out_findings or is_limited),
+    )
+
+
+def sort_names(names: Iterable[str | None]) -> tuple[str | None, ...]:
+    """Each name once, in alphabetical order, the unknown one last."""
+    return tuple(sorted(set(names), key=lambda name: (name is None, name or "")))
+
+
+def _count_detections(findings: Sequence[ReportFinding]) -> tuple[DetectionCount, ...]:
+    positions: dict[tuple[str, str, Level], list[int]] = {}
+    for position, finding in enumerate(findings):
+        positions.setdefault((finding.detection_id, finding.title, finding.level), []).append(position)
+    counts = []
+    for (detection_id, title, level), own in positions.items():
+        times = [time for position in own if (time := findings[position].event_time) is not None]
+        counts.append(
+            DetectionCount(
+                detection_id,
+                title,
+                level,
+                len(own),
+                sort_names(findings[position].host for position in own),
+                min(times, default=None),
+                max(times, default=None),
+                own[0],
+            )
+        )
+    return tuple(sorted(counts, key=lambda count: (WORST_FIRST.index(count.level), -count.findings, count.title)))
+
+
+def _count_techniques(findings: Iterable[ReportFinding]) -> tuple[TechniqueCount, ...]:
+    levels: dict[str, list[Level]] = {}
+    for finding in findings:
+        for technique in dict.fromkeys(finding.attack):
+            levels.setdefault(technique, []).append(finding.level)
+    counts = [TechniqueCount(name, len(own), min(own, key=WORST_FIRST.index)) for name, own in levels.items()]
+    return tuple(sorted(counts, key=lambda count: (-count.findings, count.technique)))
