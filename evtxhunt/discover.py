@@ -26,10 +26,12 @@ def discover_files(paths: Sequence[Path]) -> tuple[list[LogCandidate], list[Skip
         if not root.exists():
             raise EvtxhuntError(f"{given}: no such file or folder; give the evidence's path")
         for path in _walk(root, skipped):
-            first = seen.setdefault(path.resolve(), path)
-            if first != path:
-                skipped.append(SkippedFile(path, f"the same file as {shown_path(first)}", None))
+            resolved = path.resolve()
+            if resolved in seen:
+                if seen[resolved] != path:  # else the PATHs overlap
+                    skipped.append(SkippedFile(path, f"the same file as {shown_path(seen[resolved])}", None))
                 continue
+            seen[resolved] = path
             found = _look_at(path, root)
             if isinstance(found, LogCandidate):
                 candidates.append(found)

@@ -2,11 +2,14 @@
 
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import duckdb
@@ -136,6 +139,23 @@ def _insert_events_sql() -> str:
     )
 
 
+@contextmanager
+def open_store(path: Path, memory_limit: str, version: str) -> Iterator["CaseStore"]:
+    """The case at `path` opened for writing, or made; closed at the end whatever happens.
+
+    Raises CaseError if it is foreign, locked or newer, or if the disk gives out.
+    """
+    store = CaseStore(path, memory_limit, version)
+    try:
+        yield store
+    except duckdb.Error as error:
+        raise CaseError(f"{path}: cannot be written: {first_line(error)}") from error
+    finally:
+        # A full disk fails once more here; what was committed is safe, and the first error is the one to tell.
+        with suppress(duckdb.Error):
+            store.close()
+
+
 class CaseStore:
     """A case opened for writing. Every method that writes is one transaction or part of `transaction()`."""
 
@@ -150,7 +170,11 @@ class CaseStore:
             with self.transaction():
                 self.connection.execute(schema_sql())
                 self.connection.execute("INSERT INTO case_info VALUES (?, ?)", [SCHEMA_VERSION, version])
-        check_schema(self.connection, path)
+        try:
+            check_schema(self.connection, path)
+        except CaseError:
+            self.connection.close()
+            raise
 
     def close(self) -> None:
         """Writes everything into the one file of the case and closes it."""
@@ -209,16 +233,17 @@ class CaseStore:
     def append_events(self, batches: Iterator[pa.RecordBatch]) -> None:
         """Inserts a stream of EVENT_STREAM_SCHEMA batches; part of the caller's transaction.
 
-        What the stream raises is raised here as it was.
+        What the stream raises is raised here as it was; Ctrl-C as KeyboardInterrupt.
         """
         stream = _RaisingStream(batches)
         self.connection.register("event_stream", pa.RecordBatchReader.from_batches(EVENT_STREAM_SCHEMA, stream))
         try:
-            self.connection.execute(_insert_events_sql())
+            with _interrupting(stream):
+                self.connection.execute(_insert_events_sql())
         except duckdb.Error as error:
             if stream.raised is not None:
-                raise stream.raised from None
-            raise CaseError(f"{self.path}: cannot be written: {first_line(error)}") from error
+                raise stream.raised from error
+            raise
         self.connection.unregister("event_stream")
 
     def add_source_file(
@@ -350,18 +375,40 @@ class _RaisingStream:
     def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
         self._batches = batches
         self.raised: BaseException | None = None
+        self.is_interrupted = False
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return self
 
     def __next__(self) -> pa.RecordBatch:
         try:
+            if self.is_interrupted:
+                raise KeyboardInterrupt
             return next(self._batches)
         except StopIteration:
             raise
         except BaseException as error:
             self.raised = error
             raise
+
+
+@contextmanager
+def _interrupting(stream: _RaisingStream) -> Iterator[None]:
+    """Makes Ctrl-C end the stream: raised anywhere else below DuckDB, it comes out as other errors or not at all."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end_stream(_number: int, _frame: FrameType | None) -> None:
+        stream.is_interrupted = True
+
+    before = signal.signal(signal.SIGINT, end_stream)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if stream.is_interrupted:
+        raise KeyboardInterrupt
 
 
 def connect_case(path: Path, memory_limit: str, *, write: bool = False) -> duckdb.DuckDBPyConnection:

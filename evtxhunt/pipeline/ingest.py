@@ -7,11 +7,12 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from evtxhunt import __version__
 from evtxhunt.discover import discover_files, hash_file, name_hosts, shown_path, top_folder
 from evtxhunt.model import IngestSummary, LogAccount, LogCandidate, ParseFailure, SkippedFile, SourceFile
 from evtxhunt.parse import PARSER_VERSION, LogReader, newest_computer
-from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, open_store, versions
-from evtxhunt.store import EVENT_STREAM_SCHEMA, CaseStore
+from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, versions
+from evtxhunt.store import EVENT_STREAM_SCHEMA, CaseStore, open_store
 
 # One transaction takes whole files up to this much: a killed ingest loses no more, and small files share one.
 _LOAD_BYTES = 256 * 2**20
@@ -85,7 +86,7 @@ def ingest(
     candidates, skipped = discover_files(paths)
     state = _Ingest(skipped=skipped)
     hosts = {} if host else _folder_hosts(candidates)
-    with open_store(case, memory_limit) as store:
+    with open_store(case, memory_limit, __version__) as store:
         arguments = {"paths": [shown_path(path.absolute()) for path in paths], "host": host}
         run_id = store.begin_run("ingest", arguments, versions())
         progress.start(len(candidates), sum(candidate.size for candidate in candidates))

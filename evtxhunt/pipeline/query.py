@@ -8,14 +8,15 @@ from pathlib import Path
 
 import duckdb
 
+from evtxhunt import __version__
 from evtxhunt import detect as stage
 from evtxhunt.detect import RowStream, ask, find_query, run_query
 from evtxhunt.errors import EvtxhuntError, QueryFileError
 from evtxhunt.model import DetectionRun, Query
-from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, open_store, versions
+from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, versions
 from evtxhunt.query_file import FOLDERS, Kind, check_unique, query_paths, read_query
 from evtxhunt.resources import queries_folder, schema_sql, shipped_folder
-from evtxhunt.store import connect_case
+from evtxhunt.store import connect_case, open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def detect(
     detections = query_set.of_kind("detection")
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
         runs = [stage.run_detection(connection, query, timeout_seconds) for query in detections]
-    with open_store(case, memory_limit) as store:
+    with open_store(case, memory_limit, __version__) as store:
         run_id = store.begin_run("detect", {}, versions())
         store.replace_findings(runs)
         store.end_run(run_id, rule_set_sha256(query_set))
