@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from difflib import get_close_matches
+from functools import cached_property
 
 import duckdb
 import pyarrow as pa
@@ -18,22 +19,35 @@ _FETCH_ROWS = 2048  # DuckDB's own vector size
 
 
 class RowStream:
-    """A query's result as it comes: column names, then either rows or Arrow batches, once.
+    """A statement's result as it comes, once: column names and rows, or Arrow batches. Asking for it runs it.
 
     Rows hold Python values; times are naive UTC.
     """
 
-    def __init__(self, result: duckdb.DuckDBPyConnection) -> None:
-        self._result = result
-        self.columns = tuple(column[0] for column in result.description or [])
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None
+    ) -> None:
+        self._connection, self._sql, self._values = connection, sql, dict(values) if values else None
+
+    @cached_property
+    def _result(self) -> duckdb.DuckDBPyConnection:
+        return self._connection.execute(self._sql, self._values)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Their names; none for a statement without a result."""
+        return tuple(column[0] for column in self._result.description or [])
 
     def __iter__(self) -> Iterator[tuple[object, ...]]:
         while rows := self._result.fetchmany(_FETCH_ROWS):
             yield from rows
 
     def arrow_reader(self) -> pa.RecordBatchReader:
-        """The result as Arrow record batches."""
-        return self._result.to_arrow_reader(_FETCH_ROWS)
+        """The result as Arrow record batches with DuckDB's types. Raises QueryError if there is none."""
+        relation = self._connection.sql(self._sql, params=self._values)
+        if relation is None:
+            raise QueryError("this statement has no result to write")
+        return relation.to_arrow_reader(_FETCH_ROWS)
 
 
 def prepare_connection(connection: duckdb.DuckDBPyConnection, macros_sql: str, views: Sequence[Query]) -> None:
@@ -73,13 +87,13 @@ def deadline(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> It
 def ask(
     connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None, timeout_seconds: float | None
 ) -> Iterator[RowStream]:
-    """Runs SQL and gives its result while the deadline holds; of several statements the last one's.
+    """Gives the result of SQL while the deadline holds; of several statements the last one's.
 
     Raises QueryError, QueryTimeoutError.
     """
     try:
         with deadline(connection, timeout_seconds):
-            yield RowStream(connection.execute(sql, values) if values else connection.execute(sql))
+            yield RowStream(connection, sql, values)
     except duckdb.Error as error:
         raise QueryError(_message(error)) from error
 
