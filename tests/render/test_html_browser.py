@@ -1,0 +1,335 @@
+"""The report in a real Chromium: it works, it stays inside its file, and hostile logs do nothing."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from hostile import PAYLOADS, hostile_report
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from reports import burst_report, empty_report, realistic_report
+
+from evtxhunt.model import Report
+from evtxhunt.render.html import render_html
+from evtxhunt.resources import shipped_folder
+
+pytestmark = pytest.mark.browser
+
+_ARGUMENTS = [
+    "--no-sandbox",  # tests may run as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_WATCH = """
+window.__violations = [];
+document.addEventListener("securitypolicyviolation", (event) => {
+  window.__violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+});
+"""
+# Elements and attributes of the whole page, the script's own included.
+_INVENTORY = """() => ({
+  names: [...new Set([...document.querySelectorAll("*")].map((node) => node.localName))],
+  attributes: [...new Set([...document.querySelectorAll("*")].flatMap((node) => node.getAttributeNames()))],
+  scripts: document.scripts.length,
+  links: [...document.querySelectorAll("[href], [src], [action], [data]")]
+    .map((node) => node.getAttribute("href") ?? node.getAttribute("src") ?? "other")
+    .filter((link) => !/^#[a-z0-9-]+$/.test(link)),
+  pwned: "__pwned" in window,
+  width: [document.documentElement.scrollWidth, window.innerWidth],
+})"""
+_OPEN_ALL = """() => {
+  for (const details of document.querySelectorAll("details")) { details.open = true; }
+}"""
+_OPEN_RAW = """() => {
+  for (const button of document.querySelectorAll('.raw-button[aria-expanded="false"]')) { button.click(); }
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        message = "no Chromium on the path: install the package chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Shown:
+    """An open report and all that it did beyond showing itself."""
+
+    page: Page
+    url: str
+    incidents: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Nothing ran, was asked for, was blocked or went wrong."""
+        violations = self.page.evaluate("window.__violations")
+        assert self.incidents == []
+        assert violations == []
+        assert self.page.evaluate("'__pwned' in window || '__pwned' in {}") is False
+
+
+class Opener:
+    """Opens reports in Chromium, each in a context of its own."""
+
+    def __init__(self, browser: Browser, folder: Path) -> None:
+        self._browser = browser
+        self._folder = folder
+        self.opened: list[Shown] = []
+
+    def __call__(self, report: Report, *, width: int = 1440, has_script: bool = True) -> Shown:
+        path = self._folder / f"report{len(self.opened)}.html"
+        path.write_bytes(render_html(report, shipped_folder("templates")).encode("utf-8"))
+        context = self._browser.new_context(
+            viewport={"width": width, "height": 900}, java_script_enabled=has_script, reduced_motion="reduce"
+        )
+        page = context.new_page()
+        shown = Shown(page, path.as_uri())
+
+        def watch(kind: str, text: str) -> None:
+            shown.incidents.append(f"{kind}: {text[:300]}")
+
+        page.add_init_script(_WATCH)
+        page.on("console", lambda message: watch(f"console {message.type}", message.text))
+        page.on("pageerror", lambda error: watch("error", str(error)))
+        page.on("dialog", lambda dialog: (watch("dialog", dialog.message), dialog.dismiss()))
+        page.on("popup", lambda popup: watch("popup", popup.url))
+        page.on("request", lambda request: request.url.split("#")[0] == shown.url or watch("request", request.url))
+        page.goto(shown.url)
+        self.opened.append(shown)
+        return shown
+
+
+@pytest.fixture
+def open_report(chromium: Browser, tmp_path: Path) -> Iterator[Opener]:
+    opener = Opener(chromium, tmp_path)
+    yield opener
+    for shown in opener.opened:
+        shown.page.context.close()
+
+
+@pytest.mark.parametrize("report", [realistic_report(), empty_report()], ids=["realistic", "empty"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_report_opens_quietly_and_fits_the_screen(open_report: Opener, report: Report, width: int) -> None:
+    shown = open_report(report, width=width)
+    shown.page.evaluate(_OPEN_ALL)
+    shown.page.wait_for_timeout(100)
+    shown.page.evaluate(_OPEN_RAW)
+    scroll_width, inner_width = shown.page.evaluate(_INVENTORY)["width"]
+    assert scroll_width <= inner_width == width
+    shown.check()
+
+
+def test_click_on_a_mark_opens_its_finding(open_report: Opener) -> None:
+    shown = open_report(realistic_report())
+    shown.page.locator("a.mark", has_text="Encoded or hidden command line").first.click()
+    finding = shown.page.locator("details.finding[open]")
+    expect(finding).to_have_count(1)
+    expect(finding).to_contain_text("encoded_command_line")
+    expect(finding).to_be_in_viewport()
+    expect(finding.locator("summary.finding-head")).to_be_focused()
+    assert shown.page.url == f"{shown.url}#{finding.get_attribute('id')}"
+    shown.check()
+
+
+def test_a_mark_of_many_findings_limits_the_list_to_them(open_report: Opener) -> None:
+    shown = open_report(realistic_report())
+    shown.page.locator("a.mark", has_text="2 findings: Service that runs a shell").click()
+    expect(shown.page.locator("#finding-status")).to_contain_text("2 of 38 findings. Limited to one mark")
+    shown.page.wait_for_timeout(300)  # no redraw of the filters may undo it
+    expect(shown.page.locator("details.finding")).to_have_count(2)
+    shown.page.get_by_role("button", name="Show all findings").click()
+    expect(shown.page.locator("details.finding")).to_have_count(38)
+    shown.check()
+
+
+def test_marks_are_reached_and_opened_by_keys(open_report: Opener) -> None:
+    shown = open_report(realistic_report())
+    marks = shown.page.locator("a.mark")
+    assert marks.evaluate_all("nodes => nodes.filter((node) => node.tabIndex === 0).length") == 1
+    marks.first.focus()
+    shown.page.keyboard.press("ArrowRight")
+    expect(marks.nth(1)).to_be_focused()
+    shown.page.keyboard.press("End")
+    expect(marks.last).to_be_focused()
+    shown.page.keyboard.press("Home")
+    shown.page.keyboard.press("Enter")
+    opened = shown.page.locator("details.finding[open]")
+    expect(opened).to_have_attribute("id", marks.first.get_attribute("href").removeprefix("#"))
+    shown.check()
+
+
+def test_skip_link_and_address_lead_to_findings(open_report: Opener) -> None:
+    shown = open_report(realistic_report())
+    shown.page.keyboard.press("Tab")
+    expect(shown.page.locator(".skip-link")).to_be_focused()
+    shown.page.keyboard.press("Enter")
+    expect(shown.page.locator("#findings")).to_be_in_viewport()
+    shown.page.goto(f"{shown.url}#finding-5")
+    expect(shown.page.locator("details#finding-5[open]")).to_be_in_viewport()
+    shown.check()
+
+
+def test_filters_narrow_the_list_and_dim_the_timeline(open_report: Opener) -> None:
+    shown = open_report(realistic_report())
+    page, status, findings = shown.page, shown.page.locator("#finding-status"), shown.page.locator("details.finding")
+    for level in ("informational", "low", "medium"):
+        page.locator(f"input[value={level}]").uncheck()
+    expect(status).to_contain_text("11 of 38 findings")
+    expect(findings).to_have_count(11)
+    page.locator("select[name=host]").select_option(label="WS07")
+    expect(findings).to_have_count(2)
+    page.locator("input[name=text]").fill("SECLOGO j.wrig")
+    expect(findings).to_have_count(1)
+    expect(page.locator("a.mark:not(.is-dim)")).to_have_count(1)
+    page.locator("input[name=text]").fill("no such text")
+    expect(status).to_contain_text("0 of 38 findings")
+    page.get_by_role("button", name="Reset").click()
+    expect(findings).to_have_count(38)
+    expect(page.locator("a.mark.is-dim")).to_have_count(0)
+    shown.check()
+
+
+def test_a_mark_shows_its_finding_though_a_filter_hides_it(open_report: Opener) -> None:
+    shown = open_report(realistic_report())
+    shown.page.locator("input[name=text]").fill("no such text")
+    expect(shown.page.locator("details.finding")).to_have_count(0)
+    shown.page.locator("a.mark.level-critical").first.click()
+    expect(shown.page.locator("details.finding[open]")).to_be_in_viewport()
+    shown.check()
+
+
+def test_finding_opens_to_its_records_and_their_raw_data(open_report: Opener) -> None:
+    report = realistic_report()
+    twice = '{"Data":"first","Data":"second","n":18446744073709551615,"deep":{"list":[1,{"x":null}],"none":{}},"e":""}'
+    finding = replace(report.findings[0], record_count=3_500, details='{"window_seconds":300}')
+    record = replace(report.records[0], event_data=twice)
+    report = replace(report, findings=(finding,), finding_count=1, records=(record, *report.records[1:]))
+    shown = open_report(report)
+    shown.page.locator("details.finding summary").first.click()
+    body = shown.page.locator(".finding-body")
+    expect(body.locator(".fields").first).to_contain_text("window_seconds300")
+    expect(body.locator("table.records > tbody > tr")).to_have_count(3)
+    expect(body).to_contain_text(
+        '3,497 records left out of this report. All of them: evtxhunt sql "SELECT event.* FROM finding_evidence'
+        ' JOIN event USING (event_key) WHERE finding_id = 1"'
+    )
+    body.get_by_role("button", name="Raw").first.click()
+    raw = body.locator(".raw")
+    fields = raw.locator("table.fields tr")
+    texts = [tuple(row.locator("th, td").all_inner_texts()) for row in fields.all()]
+    assert texts == [
+        ("Data", "first"),
+        ("Data", "second"),
+        ("n", "18446744073709551615"),
+        ("deep.list[0]", "1"),
+        ("deep.list[1].x", "—"),
+        ("deep.none", "{}"),
+        ("e", "“”"),
+    ]
+    for text in (report.sources[0].sha256, "8,704 bytes (0x2200)", "DC1.corp.example", "4000", "S-1-5-18"):
+        expect(raw).to_contain_text(text)
+    raw.locator("summary", has_text="as JSON").click()
+    expect(raw.locator("pre")).to_have_text(twice)
+    body.get_by_role("button", name="Raw").first.click()
+    expect(raw).to_be_hidden()
+    shown.check()
+
+
+def test_thousands_of_findings_come_in_steps(open_report: Opener) -> None:
+    shown = open_report(burst_report(3_500))
+    findings = shown.page.locator("details.finding")
+    expect(findings).to_have_count(50)
+    shown.page.get_by_role("button", name="Show 200 more of 3,450").click()
+    expect(findings).to_have_count(250)
+    shown.page.goto(f"{shown.url}#finding-1200")
+    expect(shown.page.locator("details#finding-1200[open]")).to_be_in_viewport()
+    shown.page.goto(f"{shown.url}#finding-3400")
+    expect(shown.page.locator("details#finding-3400[open]")).to_be_in_viewport()
+    expect(shown.page.locator("#finding-status")).to_contain_text("1 of 3,500 findings. Limited")
+    shown.check()
+
+
+def test_printing_opens_findings_and_restores_them(open_report: Opener) -> None:
+    shown = open_report(realistic_report())
+    assert len(shown.page.pdf(format="A4")) > 20_000
+    shown.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    expect(shown.page.locator("details.finding[open] table.records")).to_have_count(38)
+    shown.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    expect(shown.page.locator("details.finding[open]")).to_have_count(0)
+    shown.check()
+
+
+def test_without_script_the_findings_and_sources_are_there(open_report: Opener) -> None:
+    page = open_report(realistic_report(), has_script=False).page
+    expect(page.locator(".finding")).to_have_count(38)
+    expect(page.locator("#filters")).to_be_hidden()
+    expect(page.locator("#sources")).to_contain_text("Microsoft-Windows-Sysmon/Operational")
+    page.locator("a.mark").first.click()
+    assert "#finding-" in page.url
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_hostile_logs_do_nothing_and_fit_the_screen(open_report: Opener, width: int) -> None:
+    assert len(PAYLOADS) >= 60
+    plain = open_report(realistic_report(), width=width)
+    hostile = open_report(hostile_report(), width=width)
+    inventories = []
+    for shown in (plain, hostile):
+        more = shown.page.get_by_role("button", name="Show")
+        while more.count() and more.first.is_visible():
+            more.first.click()
+        for _ in range(2):  # what opens holds more that opens
+            shown.page.evaluate(_OPEN_ALL)
+            shown.page.wait_for_timeout(300)
+            shown.page.evaluate(_OPEN_RAW)
+        inventories.append(shown.page.evaluate(_INVENTORY))
+        shown.check()
+    expect(hostile.page.locator("details.finding[open]")).to_have_count(len(PAYLOADS))
+    expect(hostile.page.locator(".raw")).to_have_count(len(PAYLOADS))
+    ours, theirs = inventories
+    assert theirs["scripts"] == ours["scripts"] == 2
+    assert set(theirs["names"]) <= {*ours["names"], "pre"}
+    assert set(theirs["attributes"]) <= {*ours["attributes"], "disabled"}
+    assert theirs["links"] == []
+    assert theirs["width"][0] <= width
+    assert hostile.page.title().endswith("· evtxhunt report")
+
+
+def test_hidden_characters_are_shown_as_such(open_report: Opener) -> None:
+    shown = open_report(hostile_report(("invoice\u202egpj.exe\u200b\0\ud800",)))
+    shown.page.evaluate(_OPEN_ALL)
+    for place in (
+        "h1",
+        ".finding-head .finding-summary",
+        ".finding-host",
+        "#sources .path",
+        "#failures td",
+        ".lane-name",
+    ):
+        expect(shown.page.locator(place).first).to_contain_text("invoice\\u202egpj.exe\\u200b\\x00\\ud800")
+    expect(shown.page.locator(".finding-head .hidden-character").first).to_have_text("\\u202e")
+    shown.check()
+
+
+@pytest.mark.slow
+def test_megabytes_in_every_field_stay_usable(open_report: Opener) -> None:
+    shown = open_report(hostile_report(("<b>\u202e" * 250_000, "M" * 1_000_000)), width=390)
+    shown.page.evaluate(_OPEN_ALL)
+    shown.page.wait_for_timeout(300)
+    shown.page.evaluate(_OPEN_RAW)
+    assert shown.page.evaluate(_INVENTORY)["width"][0] <= 390
+    expect(shown.page.locator(".raw")).to_have_count(2)
+    shown.check()
