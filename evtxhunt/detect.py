@@ -24,9 +24,7 @@ class RowStream:
     Rows hold Python values; times are naive UTC.
     """
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None
-    ) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None) -> None:
         self._connection, self._sql, self._values = connection, sql, dict(values) if values else None
 
     @cached_property

@@ -40,8 +40,9 @@ RECORD_SCHEMA = pa.schema(
     ]
 )
 
-# 4,096 rows feed DuckDB's 2,048-row vectors well; a batch grows by whole chunks, so its memory is bounded by theirs.
+# 4,096 rows feed DuckDB's 2,048-row vectors well; a batch of few, huge records ends after 4 MiB of log.
 _BATCH_RECORDS = 4096
+_BATCH_CHUNKS = 64
 _MOST_CHUNKS = 2**40  # a header that names a chunk past 64 PiB lies
 _FILE_HEADER = synthetic_file_header()
 
@@ -106,7 +107,8 @@ class LogReader:
                 return
             self.position += len(chunk)
             self._read_chunk(number, chunk)
-            if len(self._rows.texts) >= _BATCH_RECORDS:
+            is_full = len(self._rows.texts) >= _BATCH_RECORDS or (number + 1) % _BATCH_CHUNKS == 0
+            if is_full and self._rows.texts:
                 yield self._take_batch()
 
     def _fail(self, scope: str, chunk: int | None, offset: int | None, record_id: int | None, reason: str) -> None:

@@ -1,5 +1,6 @@
 """The typer application: its commands, and how errors become one line and an exit status."""
 
+import io
 import sys
 from typing import Annotated, Any
 
@@ -64,4 +65,9 @@ sql_command.add_to(app)
 
 def main() -> None:
     """Entry point of the console script."""
+    # Log text that the terminal's encoding lacks must not end a command, and csv decides on line ends itself.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace", newline="")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
     app()

@@ -10,6 +10,7 @@ from evtxhunt.cli.output import (
     DEFAULT_CASE,
     DEFAULT_MEMORY,
     EXIT_INCOMPLETE,
+    INGEST_MEMORY,
     CaseOption,
     Format,
     FormatOption,
@@ -49,7 +50,7 @@ def _ingest(
         ),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 if anything could not be read.")] = False,
-    memory: MemoryOption = DEFAULT_MEMORY,
+    memory: MemoryOption = INGEST_MEMORY,
 ) -> None:
     with IngestBar() as bar:
         summary = ingest(paths, case, host=host, memory_limit=memory, progress=bar)

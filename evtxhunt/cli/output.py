@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import typer
 
 from evtxhunt.errors import OutputError
-from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
+from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, INGEST_MEMORY_LIMIT
 from evtxhunt.pipeline.query import RowStream
 from evtxhunt.render.tabular import write_csv, write_json, write_jsonl, write_table
 
@@ -37,6 +37,7 @@ TimeoutOption = Annotated[
 ]
 DEFAULT_CASE = Path("case.duckdb")
 DEFAULT_MEMORY = DEFAULT_MEMORY_LIMIT
+INGEST_MEMORY = INGEST_MEMORY_LIMIT
 
 
 class Format(StrEnum):

@@ -1,6 +1,7 @@
 """Evidence to case: discover, parse, store."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +12,7 @@ from evtxhunt import __version__
 from evtxhunt.discover import discover_files, hash_file, name_hosts, shown_path, top_folder
 from evtxhunt.model import IngestSummary, LogAccount, LogCandidate, ParseFailure, SkippedFile, SourceFile
 from evtxhunt.parse import PARSER_VERSION, LogReader, newest_computer
-from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, versions
+from evtxhunt.pipeline.manifest import INGEST_MEMORY_LIMIT, versions
 from evtxhunt.store import EVENT_STREAM_SCHEMA, CaseStore, open_store
 
 # One transaction takes whole files up to this much: a killed ingest loses no more, and small files share one.
@@ -20,7 +21,7 @@ _LOAD_FILES = 256
 
 
 class IngestProgress(Protocol):
-    """Hears how an ingest gets on; called from the thread that reads."""
+    """Hears how an ingest gets on; called from any thread, one call at a time."""
 
     def start(self, files: int, size: int) -> None:
         """`files` logs of `size` bytes altogether were found."""
@@ -73,7 +74,7 @@ def ingest(
     case: Path,
     *,
     host: str | None = None,
-    memory_limit: str = DEFAULT_MEMORY_LIMIT,
+    memory_limit: str = INGEST_MEMORY_LIMIT,
     progress: IngestProgress | None = None,
 ) -> IngestSummary:
     """Parses every event log at or below `paths` into the case, which is made if it does not exist.
@@ -91,7 +92,7 @@ def ingest(
         run_id = store.begin_run("ingest", arguments, versions())
         progress.start(len(candidates), sum(candidate.size for candidate in candidates))
         labelled = ((candidate, host or hosts.get(candidate.path)) for candidate in candidates)
-        for load in _loads(labelled, store, state, progress):
+        for load in _one_ahead(_loads(labelled, store, state, progress)):
             _load(store, load, state, progress)
         taken = {shown_path(candidate.path) for candidate in candidates}
         unread = [(item, shown_path(item.path)) for item in state.skipped]
@@ -162,6 +163,15 @@ def _loads(
             load, size = [], 0
     if load:
         yield load
+
+
+def _one_ahead(loads: Iterator[list[_Work]]) -> Iterator[list[_Work]]:
+    """Hashes the next load while the one before it is inserted, which leaves a core idle now and then."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        following = pool.submit(next, loads, None)
+        while (load := following.result()) is not None:
+            following = pool.submit(next, loads, None)
+            yield load
 
 
 def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: IngestProgress) -> None:

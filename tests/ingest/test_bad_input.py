@@ -180,3 +180,39 @@ def test_full_disk_is_an_error_and_leaves_a_case(evidence: Path) -> None:
     assert result.stderr.startswith(f"error: {case}: cannot be written: ")
     assert rows(case, "SELECT count(*) FROM event") == [(0,)]
     assert runner.invoke(app, ["ingest", str(evidence), "--case", str(case)]).exit_code == 0
+
+
+@pytest.mark.slow
+def test_log_of_huge_records_takes_bounded_memory(tmp_path: Path) -> None:
+    import dataclasses
+    import json
+    import subprocess
+    import sys
+
+    from samples import values
+    from samples.events import EventData
+    from samples.evtx_writer import build_log
+    from tests.logs import make_records
+
+    # Text that hardly compresses, near the most that a record can hold.
+    text = "".join(chr(0x4E00 + (number * 7919) % 20000) for number in range(28_000))
+    records = [
+        dataclasses.replace(
+            record, payload=EventData((("ScriptBlockText", values.string(text[number:] + text[:number])),))
+        )
+        for number, record in enumerate(make_records(64))
+    ]
+    log = build_log(records)
+    with (tmp_path / "huge.evtx").open("wb") as file:
+        file.write(log[:4096])
+        for _ in range(60):
+            file.write(log[4096:])
+    code = (
+        "import json, resource, sys; from pathlib import Path; from evtxhunt.pipeline.ingest import ingest;"
+        "s = ingest([Path(sys.argv[1])], Path(sys.argv[2]));"
+        "print(json.dumps([s.events, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024]))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "huge.evtx"), str(tmp_path / "case.duckdb")]
+    events, resident = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert events == 64 * 60
+    assert resident < 700  # MiB: 512 MB for DuckDB, the rest for Python and Arrow

@@ -70,7 +70,7 @@ def is_same_data(ours: dict[str, list[str]], theirs: dict[str, list[str]]) -> bo
     for key in ours.keys() | theirs.keys():
         values, others = ours.get(key, []), theirs.get(key, [])
         if key == "/Data":
-            # In an array with empty strings python-evtx reads the next value twice, the second time cut: "290" of "584290".
+            # In an array with empty strings python-evtx reads the next value twice, then cut: "290" of "584290".
             extra = Counter(others) - Counter(values)
             if all(any(value.endswith(other) for value in values) for other in extra):
                 others = sorted((Counter(others) - extra).elements())
@@ -213,11 +213,11 @@ def test_sampled_records_equal_the_xml_of_another_parser(corpora: Path, tmp_path
         documents = read_xml(path, wanted)
         columns = ", ".join(SYSTEM_COLUMNS)
         rows = connection.execute(
-            f"SELECT header_record_id, event_data, rendering_info, execution_data, {columns} FROM event"
+            f"SELECT header_record_id, event_data, execution_data, {columns} FROM event"
             " WHERE event_key IN (SELECT unnest(?::BIGINT[])) ORDER BY event_key",
             [list(wanted.values())],
         ).fetchall()
-        for header_record_id, event_data, rendering_info, execution_data, *system_values in rows:
+        for header_record_id, event_data, execution_data, *system_values in rows:
             label = f"{Path(path).name}#{header_record_id}"
             event = documents.get(header_record_id)
             if event is None:
