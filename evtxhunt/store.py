@@ -486,6 +486,10 @@ def check_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 _ROW_GROUP_SIZE = 8192
 
 
+# DuckDB draws one on stdout after two seconds, in the middle of results.
+_NO_PROGRESS_BAR = "SET enable_progress_bar = false"
+
+
 def _attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
     """A connection whose default database is the case; only ATTACH takes a row group size."""
     with _case_errors(path):
@@ -493,12 +497,15 @@ def _attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
         quoted = str(path).replace("'", "''")
         connection.execute(f"ATTACH '{quoted}' AS evtxhunt_case (ROW_GROUP_SIZE {_ROW_GROUP_SIZE})")
         connection.execute("USE evtxhunt_case")
+        connection.execute(_NO_PROGRESS_BAR)
         return connection
 
 
 def _connect(path: Path, *, read_only: bool, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     with _case_errors(path):
-        return duckdb.connect(str(path), read_only=read_only, config=config)
+        connection = duckdb.connect(str(path), read_only=read_only, config=config)
+        connection.execute(_NO_PROGRESS_BAR)
+        return connection
 
 
 @contextmanager

@@ -119,6 +119,15 @@ def test_endless_query_is_stopped_at_its_deadline(case: Path) -> None:
     assert time.monotonic() - started < 20
 
 
+@pytest.mark.slow
+def test_long_query_draws_nothing_into_its_result(case: Path) -> None:
+    question = "SELECT count(*) AS n FROM range(150000) a, range(3000) b WHERE (a.range + b.range) % 7 = 0"
+    command = [sys.executable, "-m", "evtxhunt", "sql", "--case", str(case), "--format", "csv", question]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert result.stdout.splitlines()[0] == "n" and len(result.stdout.splitlines()) == 2
+    assert result.stderr == ""
+
+
 def test_sql_comes_from_a_file_or_stdin_too(case: Path, tmp_path: Path) -> None:
     (tmp_path / "q.sql").write_text("SELECT count(*) AS n FROM event;")
     assert json.loads(sql(case, "--file", str(tmp_path / "q.sql"), "--format", "json")[1]) == [{"n": 3}]
@@ -171,7 +180,8 @@ def test_detect_twice_stores_the_same_findings_once(demo: Path) -> None:
 def test_failed_detection_is_named_and_the_others_are_kept(demo: Path, tmp_path: Path) -> None:
     folder = tmp_path / "queries" / "detections"
     folder.mkdir(parents=True)
-    header = '-- ---\n-- id = "{id}"\n-- title = "t"\n-- level = "low"\n-- attack = []\n-- description = "d"\n-- requires = []\n-- ---\n'
+    keys = ('id = "{id}"', 'title = "t"', 'level = "low"', "attack = []", 'description = "d"', "requires = []")
+    header = "".join(f"-- {line}\n" for line in ("---", *keys, "---"))
     columns = "event_time, host, computer, NULL AS user_name, 's' AS summary, [event_key] AS evidence"
     (folder / "good.sql").write_text(
         header.format(id="good") + f"SELECT {columns} FROM event ORDER BY event_key LIMIT 2"

