@@ -175,7 +175,8 @@ def _enter_session(demo: Demo, client: Engine) -> _Shell:
     for number in range(3):
         source = Source(ws07.address, 50341 + number)
         begin = at + milliseconds(230 + 310 * number)
-        session, _ = network_logon(srv02, begin, SVC_BACKUP, source, label=HIGH)
+        session, logons = network_logon(srv02, begin, SVC_BACKUP, source, label=HIGH)
+        demo.relate("password_spray", logons)
         if number < 2:
             logoff(srv02, begin + timedelta(seconds=12), session, 3)
     begin = at + milliseconds(1240)
@@ -315,7 +316,8 @@ def _run_psexec(demo: Demo, cmd: Process) -> Process:
     """
     ws07, host, at = demo.ws07, demo.srv02, clock("09:35:44.207")
     path = "C:\\Users\\jdoe\\AppData\\Local\\Temp\\PsExec64.exe"
-    start_process(ws07, at - timedelta(seconds=2), cmd, path, f"{path} \\\\SRV02 -accepteula cmd.exe")
+    _, client = start_process(ws07, at - timedelta(seconds=2), cmd, path, f"{path} \\\\SRV02 -accepteula cmd.exe")
+    demo.relate("pass_the_hash_seclogo", client)
     source = Source(ws07.address, 50388, ws07.name)
     session, _ = network_logon(host, at, ADM_LEE, source, is_ntlm=True, label=HIGH)
     system_process = Process(4, host.sysmon_guid(clock("06:30:00"), 4), "System", "", host.system)
@@ -329,12 +331,18 @@ def _run_psexec(demo: Demo, cmd: Process) -> Process:
         "C:\\Windows\\PSEXESVC.exe",
     )
     running = change_service(host, at + milliseconds(420), "PSEXESVC", "PSEXESVC", is_running=True)
-    shell, _ = start_process(
+    shell, shell_started = start_process(
         host, at + milliseconds(900), service, f"{_SYSTEM32}\\cmd.exe", '"cmd.exe"', session=session
     )
     demo.tell(at, host, ADM_LEE, "PsExec from WS07: the service PSEXESVC is installed and starts cmd.exe")
     demo.expectations.append(
-        Expectation("psexec_service", host, "7045 PSEXESVC", (installed,), (dropped, running, *service_started))
+        Expectation(
+            "psexec_service",
+            host,
+            "7045 PSEXESVC",
+            (installed,),
+            (dropped, running, *service_started, *shell_started),
+        )
     )
     image = "%COMSPEC% /C start /b C:\\Windows\\Temp\\wupdsync.exe"
     later = clock("09:38:02.660")

@@ -4,7 +4,8 @@ All of it is made up: the domain is below example.test, addresses are from the d
 192.0.2.0/24 (the office) and 198.51.100.0/24 (the attacker).
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from samples.scenario import HIGH, Account, Event, Host, Process, Session, utc
@@ -88,6 +89,12 @@ class Demo:
 
     def tell(self, at: datetime, host: Host, actor: Account, text: str) -> None:
         self.steps.append(Step(at, host, actor.full_name, text))
+
+    def relate(self, detection: str, events: Iterable[Event]) -> None:
+        """A later consequence of what `detection` finds, which its finding may cite as well."""
+        index = next(i for i, item in enumerate(self.expectations) if item.detection == detection)
+        expected = self.expectations[index]
+        self.expectations[index] = replace(expected, related=(*expected.related, *events))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,148 @@
+"""Every detection finds what its tests/detections/<id>.toml says, in synthetic events and in real logs."""
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from evtxhunt.detect import find_query, run_detection
+from evtxhunt.model import LEVELS, Finding
+from evtxhunt.pipeline.query import QuerySet
+from tests.queries.conftest import RealCase, SyntheticCase
+from tests.queries.synthetic import expand_events
+
+REPOSITORY = Path(__file__).parent.parent.parent
+EXPECTATIONS = REPOSITORY / "tests" / "detections"
+KEYS = {
+    "": {"event", "hit", "miss", "real"},
+    "hit": {"name", "event", "findings", "evidence", "summary", "user_name", "details"},
+    "miss": {"name", "event"},
+    "real": {"file", "records", "findings", "summary", "reason"},
+}
+
+
+def expectations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in sorted(EXPECTATIONS.glob("*.toml")):
+        yield path.stem, tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def parameters(kind: str) -> list[Any]:
+    """One parameter an entry; its id is the detection and the entry's name or log."""
+    return [
+        pytest.param(detection, {**entry, "defaults": content.get("event", {})}, id=f"{detection}-{label(entry)}")
+        for detection, content in expectations()
+        for entry in content.get(kind, ())
+    ]
+
+
+def label(entry: dict[str, Any]) -> str:
+    return entry["name"] if "name" in entry else Path(entry["file"]).stem
+
+
+def findings_of(connection: duckdb.DuckDBPyConnection, query_set: QuerySet, detection: str) -> tuple[Finding, ...]:
+    run = run_detection(connection, find_query(query_set.queries, detection), None)
+    assert run.error is None, run.error
+    assert run.findings is not None
+    return run.findings
+
+
+def test_each_detection_has_its_expectations_and_each_expectation_its_detection(query_set: QuerySet) -> None:
+    assert [name for name, _ in expectations()] == [query.id for query in query_set.of_kind("detection")]
+
+
+@pytest.mark.parametrize(("detection", "content"), [pytest.param(*item, id=item[0]) for item in expectations()])
+def test_expectations_have_a_hit_and_a_near_miss_and_known_keys(detection: str, content: dict[str, Any]) -> None:
+    assert content.get("hit"), f"{detection}.toml has no [[hit]]"
+    assert content.get("miss"), f"{detection}.toml has no [[miss]]"
+    assert set(content) <= KEYS[""]
+    for kind in ("hit", "miss", "real"):
+        for entry in content.get(kind, ()):
+            assert set(entry) <= KEYS[kind], entry
+
+
+@pytest.mark.parametrize(("detection", "hit"), parameters("hit"))
+def test_synthetic_events_are_found(
+    detection: str, hit: dict[str, Any], query_set: QuerySet, synthetic_case: SyntheticCase
+) -> None:
+    events = list(expand_events(hit["defaults"], hit["event"]))
+    found = findings_of(synthetic_case(events), query_set, detection)
+    # Unless the entry says otherwise, there is one finding and it cites every event.
+    assert [list(finding.evidence) for finding in found] == hit.get("evidence", [list(range(1, len(events) + 1))])
+    if "summary" in hit:
+        assert [finding.summary for finding in found] == hit["summary"]
+    if "user_name" in hit:
+        assert [finding.user_name for finding in found] == hit["user_name"]
+    for name, value in hit.get("details", {}).items():
+        assert found[0].details[name] == value
+    assert all(finding.host == finding.computer == events[0]["computer"] for finding in found)
+
+
+@pytest.mark.parametrize(("detection", "miss"), parameters("miss"))
+def test_near_misses_are_not_found(
+    detection: str, miss: dict[str, Any], query_set: QuerySet, synthetic_case: SyntheticCase
+) -> None:
+    connection = synthetic_case(list(expand_events(miss["defaults"], miss["event"])))
+    assert [finding.summary for finding in findings_of(connection, query_set, detection)] == []
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize(("detection", "real"), parameters("real"))
+def test_real_logs_give_what_they_are_known_to_hold(
+    detection: str, real: dict[str, Any], query_set: QuerySet, real_case: RealCase
+) -> None:
+    connection = real_case(real["file"])
+    found = findings_of(connection, query_set, detection)
+    if "summary" in real:
+        assert [finding.summary for finding in found] == real["summary"]
+    assert len(found) == real.get("findings", 1)
+    # `records` are EventRecordIDs, or [first, last] for a run of them.
+    wanted = Counter(
+        number
+        for item in real.get("records", ())
+        for number in (range(item[0], item[1] + 1) if isinstance(item, list) else (item,))
+    )
+    cited = connection.execute(
+        "SELECT event_record_id FROM event WHERE list_contains(?::BIGINT[], event_key)",
+        [[key for finding in found for key in finding.evidence]],
+    ).fetchall()
+    assert Counter(int(number) for (number,) in cited) == wanted
+
+
+# What high or critical detections find in logs without an attack, and why that is right to show.
+BENIGN_BUT_SHOWN = {
+    (
+        "lsass_memory_access",
+        "sysmon.evtx",
+    ): "Process Monitor, from a user's Temp folder, opened lsass with all rights",
+    ("security_log_cleared", "system.evtx"): "the Sysmon log was cleared by hand, twice",
+    ("suspicious_service", "2-vss_7-System.evtx"): "a memory acquisition driver on a user's desktop",
+    ("suspicious_service", "system.evtx"): "an agent under test, installed as a service from pytest's Temp folder",
+}
+
+
+@pytest.mark.corpus
+def test_benign_logs_give_nothing_above_medium_but_what_is_there(query_set: QuerySet, real_case: RealCase) -> None:
+    connection = real_case("corpora/parser-samples")
+    names = dict(
+        connection.execute(
+            "SELECT event_key, parse_path(path)[-1] FROM event JOIN source_file USING (source_file_id)"
+        ).fetchall()
+    )
+    shown = {
+        (query.id, names[finding.evidence[0]])
+        for query in query_set.of_kind("detection")
+        if LEVELS.index(query.level or "") > LEVELS.index("medium")
+        for finding in findings_of(connection, query_set, query.id)
+    }
+    assert shown == set(BENIGN_BUT_SHOWN)
+
+
+@pytest.mark.corpus
+def test_the_same_case_gives_the_same_findings_again(query_set: QuerySet, real_case: RealCase) -> None:
+    connection = real_case("corpora/attack-samples")
+    for query in query_set.of_kind("detection"):
+        assert findings_of(connection, query_set, query.id) == findings_of(connection, query_set, query.id), query.id
