@@ -136,13 +136,16 @@ def check_against_case(connection: duckdb.DuckDBPyConnection, query: Query) -> l
 
 def _finding(query: Query, columns: tuple[str, ...], row: tuple[object, ...]) -> Finding:
     values = dict(zip(columns, row, strict=True))
-    event_time, evidence = values["event_time"], values["evidence"]
+    event_time, evidence, summary = values["event_time"], values["evidence"], values["summary"]
+    # The caller names the file.
     if not (event_time is None or isinstance(event_time, datetime)):
-        raise QueryError(f"{query.path}: event_time must be a TIMESTAMP, it is {event_time!r}")
-    if not isinstance(evidence, list):
-        raise QueryError(f"{query.path}: evidence must be a list of event_key, it is {evidence!r}")
+        raise QueryError(f"event_time must be a TIMESTAMP, it is {event_time!r}")
+    if not isinstance(evidence, list) or None in evidence:
+        raise QueryError(f"evidence must be a list of event_key, it is {evidence!r}")
+    if not isinstance(summary, str):
+        raise QueryError(f"summary must be text, it is {summary!r}; mind that NULL || 'text' is NULL")
     if query.level is None:
-        raise QueryError(f"{query.path}: a detection needs a level")
+        raise QueryError("a detection needs a level")
     return Finding(
         detection_id=query.id,
         title=query.title,
@@ -152,7 +155,7 @@ def _finding(query: Query, columns: tuple[str, ...], row: tuple[object, ...]) ->
         host=_text(values["host"]),
         computer=_text(values["computer"]),
         user_name=_text(values["user_name"]),
-        summary=_text(values["summary"]) or query.title,
+        summary=summary,
         evidence=tuple(sorted({int(key) for key in evidence})),
         details={name: _plain(value) for name, value in values.items() if name not in DETECTION_COLUMNS},
     )

@@ -27,7 +27,7 @@ def cited(folder: Path, detection: str, host: str | None = None) -> set[tuple[st
     """(file below samples/demo, EventRecordID) of all evidence of a detection's findings."""
     where = f" AND f.host = '{host}'" if host else ""
     found = rows(
-        folder / "case.duckdb",
+        folder / "demo.duckdb",
         "SELECT s.path, e.event_record_id FROM finding AS f JOIN finding_evidence USING (finding_id)"
         " JOIN event AS e USING (event_key) JOIN source_file AS s USING (source_file_id)"
         f" WHERE detection_id = '{detection}'{where}",
@@ -69,13 +69,13 @@ def test_demo_is_the_same_bytes_twice(folder: Path, tmp_path: Path) -> None:
 
 def test_every_record_of_the_demo_is_accounted_for(folder: Path) -> None:
     assert rows(
-        folder / "case.duckdb",
+        folder / "demo.duckdb",
         "SELECT sum(expected), sum(parsed), sum(failed), (SELECT count(*) FROM event) FROM source_file",
     ) == [(749, 749, 0, 749)]
 
 
 def test_findings_are_json_that_machines_can_read(folder: Path) -> None:
-    result = CliRunner().invoke(app, ["detect", "--case", str(folder / "case.duckdb"), "--format", "jsonl"])
+    result = CliRunner().invoke(app, ["detect", "--case", str(folder / "demo.duckdb"), "--format", "jsonl"])
     assert result.exit_code == 0
     assert {"security_log_cleared", "remoting_child_process"} <= {
         json.loads(line)["detection_id"] for line in result.stdout.splitlines()

@@ -70,7 +70,7 @@ def _demo(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to write case and report to.")] = Path("demo"),
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    case, report = folder / "case.duckdb", folder / "report.html"
+    case, report = folder / "demo.duckdb", folder / "report.html"
     if case.exists():
         case.unlink()
     with IngestBar() as bar:

@@ -1,0 +1,24 @@
+-- ---
+-- id = "named_pipe"
+-- title = "Named pipes created and opened"
+-- description = """Sysmon 17 (created) and 18 (connected), and Security 5145 on the share IPC$, which knows the client."""
+-- ---
+SELECT
+    event_key, event_time, host, computer, event_id,
+    ltrim(event_data->>'PipeName', '\') AS pipe,
+    image,                                      -- "System" in 18: opened over the network
+    known(event_data->>'User') AS user_name,
+    NULL AS ip,
+    NULL AS logon_id
+FROM event
+WHERE event_id IN (17, 18) AND provider = 'Microsoft-Windows-Sysmon'
+UNION ALL
+SELECT
+    event_key, event_time, host, computer, event_id,
+    ltrim(event_data->>'RelativeTargetName', '\'),
+    NULL,
+    account(subject_domain_name, subject_user_name),
+    clean_ip(ip_address),
+    subject_logon_id
+FROM event
+WHERE event_id = 5145 AND provider = 'Microsoft-Windows-Security-Auditing' AND event_data->>'ShareName' ILIKE '%\IPC$'
