@@ -92,6 +92,8 @@ def ask(
     try:
         with deadline(connection, timeout_seconds):
             yield RowStream(connection, sql, values)
+    except duckdb.OutOfMemoryException as error:
+        raise QueryError("needs more memory than it may use; allow more with --memory or ask for less") from error
     except duckdb.Error as error:
         raise QueryError(_message(error)) from error
 

@@ -72,7 +72,7 @@ _RECORD_STRUCTURE = {
     }
 }
 
-_GUID = "lower(trim({}, '{{}}'))"
+_GUID = "lower(replace(replace({}, '{{', ''), '}}', ''))"  # less than half the time of trim
 _TEXT, _INTEGER, _HEX = "{}", "TRY_CAST({} AS INTEGER)", "TRY_CAST({} AS BIGINT)"
 
 

@@ -21,7 +21,7 @@ from evtxhunt.cli.output import (
 from evtxhunt.cli.progress import IngestBar
 from evtxhunt.model import IngestSummary
 from evtxhunt.pipeline.ingest import ingest
-from evtxhunt.pipeline.query import ask, load_query_set, open_case
+from evtxhunt.pipeline.query import SOURCES_SQL, TOTALS_SQL, ask, load_query_set, open_case
 from evtxhunt.render.tabular import write_table
 from evtxhunt.render.terminal import escape_terminal
 
@@ -101,28 +101,16 @@ def _say_names(what: str, names: list[str]) -> None:
         say(f"  and {len(names) - _MOST_NAMED:,} more")
 
 
-_INFO_SQL = """
-    SELECT source_file_id, path, host, computer, channel, status, expected, parsed, failed, size, sha256
-    FROM source_file ORDER BY path, source_file_id
-"""
-_TOTALS_SQL = """
-    SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM source_file), (SELECT count(DISTINCT host) FROM event),
-        (SELECT min(event_time) FROM event), (SELECT max(event_time) FROM event),
-        (SELECT count(*) FROM parse_failure WHERE scope = 'record'), (SELECT count(*) FROM skipped_file),
-        (SELECT count(*) FROM finding)
-"""
-
-
 def _info(
     case: CaseOption = DEFAULT_CASE, form: FormatOption = Format.TABLE, memory: MemoryOption = DEFAULT_MEMORY
 ) -> None:
     with open_case(case, load_query_set(), memory_limit=memory) as connection:
         if form is Format.TABLE:
-            with ask(connection, _TOTALS_SQL, None, None) as totals:
+            with ask(connection, TOTALS_SQL, None, None) as totals:
                 events, logs, hosts, first, last, lost, skipped, findings = next(iter(totals))
             say(
                 f"{events:,} events of {hosts} hosts in {logs:,} logs, {first}Z to {last}Z (UTC); {lost:,} records"
                 f" could not be read, {skipped:,} files were no event logs, {findings:,} findings stored"
             )
-        with ask(connection, _INFO_SQL, None, None) as rows:
+        with ask(connection, SOURCES_SQL, None, None) as rows:
             write_rows(rows, form, None)

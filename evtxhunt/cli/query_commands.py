@@ -23,15 +23,10 @@ from evtxhunt.cli.output import (
     write_rows,
 )
 from evtxhunt.model import LEVELS, Level, Query
-from evtxhunt.pipeline.query import ask, detect, find_query, lint, load_query_set, open_case, run_query
+from evtxhunt.pipeline.query import FINDINGS_SQL, ask, detect, find_query, lint, load_query_set, open_case, run_query
 from evtxhunt.query_file import convert_parameter
 from evtxhunt.render.tabular import write_table
 from evtxhunt.render.terminal import escape_terminal
-
-_FINDINGS_SQL = """
-    SELECT event_time, level, host, user_name, detection_id, summary
-    FROM finding WHERE list_position($levels, level) > 0 ORDER BY finding_id
-"""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -69,7 +64,7 @@ def _detect(
     shown = LEVELS[LEVELS.index(_level(level) or "informational") :]
     with (
         open_case(case, query_set, memory_limit=memory) as connection,
-        ask(connection, _FINDINGS_SQL, {"levels": list(shown)}, None) as rows,
+        ask(connection, FINDINGS_SQL, {"levels": list(shown)}, None) as rows,
     ):
         write_rows(rows, form, output)
     counts = Counter(finding.level for run in runs for finding in run.findings or ())

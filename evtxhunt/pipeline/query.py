@@ -18,6 +18,22 @@ from evtxhunt.query_file import FOLDERS, Kind, check_unique, query_paths, read_q
 from evtxhunt.resources import queries_folder, schema_sql, shipped_folder
 from evtxhunt.store import connect_case, open_store
 
+# What the commands show of every case, each in a fixed order.
+SOURCES_SQL = """
+    SELECT source_file_id, path, host, computer, channel, status, expected, parsed, failed, size, sha256
+    FROM source_file ORDER BY path, source_file_id
+"""
+TOTALS_SQL = """
+    SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM source_file), (SELECT count(DISTINCT host) FROM event),
+        (SELECT min(event_time) FROM event), (SELECT max(event_time) FROM event),
+        (SELECT count(*) FROM parse_failure WHERE scope = 'record'), (SELECT count(*) FROM skipped_file),
+        (SELECT count(*) FROM finding)
+"""
+FINDINGS_SQL = """
+    SELECT event_time, level, host, user_name, detection_id, summary
+    FROM finding WHERE list_position($levels, level) > 0 ORDER BY finding_id
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class QuerySet:
@@ -129,6 +145,9 @@ def lint(folder: Path | None = None) -> tuple[int, list[Problem]]:
 
 
 __all__ = [
+    "FINDINGS_SQL",
+    "SOURCES_SQL",
+    "TOTALS_SQL",
     "Problem",
     "QuerySet",
     "RowStream",
