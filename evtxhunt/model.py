@@ -134,6 +134,7 @@ class Query:
     references: tuple[str, ...] = ()
     requires: tuple[Requirement, ...] = ()
     parameters: tuple[Parameter, ...] = ()
+    is_materialized: bool = False  # a view that `detect` computes once for all detections
 
 
 @dataclass(frozen=True, slots=True)

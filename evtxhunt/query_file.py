@@ -20,7 +20,7 @@ DETECTION_COLUMNS = ("event_time", "host", "computer", "user_name", "summary", "
 
 _FENCE = "-- ---"
 _KEYS: dict[Kind, set[str]] = {
-    "view": {"id", "title", "description"},
+    "view": {"id", "title", "description", "materialize"},
     "hunt": {"id", "title", "description", "references", "requires", "params"},
     "detection": {
         "id",
@@ -81,6 +81,7 @@ def read_query(path: Path, kind: Kind) -> Query:
         references=tuple(header.get("references", ())),
         requires=tuple(Requirement(item["channel"], tuple(item["event_id"])) for item in header.get("requires", ())),
         parameters=parameters,
+        is_materialized=header.get("materialize", False),
     )
 
 
@@ -150,6 +151,8 @@ def _check_header(header: dict[str, Any], path: Path, kind: Kind) -> Iterator[tu
         yield "id", f'id "{path.stem}" must be lower-case letters, digits and underscores'
     if "level" in header and header["level"] not in LEVELS:
         yield "level", f'level "{header["level"]}" is not one of {", ".join(LEVELS)}'
+    if not isinstance(header.get("materialize", False), bool):
+        yield "materialize", "materialize must be true or false"
     for key in ("id", "title", "description"):
         if not isinstance(header.get(key, ""), str):
             yield key, f"{key} must be text"

@@ -68,15 +68,22 @@ def _holder(folder: Path, name: str) -> Path:
 
 @contextmanager
 def open_case(
-    case: Path, query_set: QuerySet, *, memory_limit: str = DEFAULT_MEMORY_LIMIT, write: bool = False
+    case: Path,
+    query_set: QuerySet,
+    *,
+    memory_limit: str = DEFAULT_MEMORY_LIMIT,
+    write: bool = False,
+    materialize: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the case with macros and views made; read-only unless `write`.
 
+    `materialize` computes costly views at once, for many queries that follow.
     Raises CaseError, QueryError.
     """
     connection = connect_case(case, memory_limit, write=write)
     try:
-        stage.prepare_connection(connection, query_set.macros_sql, query_set.of_kind("view"))
+        views = query_set.of_kind("view")
+        stage.prepare_connection(connection, query_set.macros_sql, views, materialize=materialize)
         yield connection
     finally:
         connection.close()
@@ -91,7 +98,7 @@ def detect(
 ) -> list[DetectionRun]:
     """Runs every detection and stores what it found in place of earlier findings. Raises CaseError."""
     detections = query_set.of_kind("detection")
-    with open_case(case, query_set, memory_limit=memory_limit) as connection:
+    with open_case(case, query_set, memory_limit=memory_limit, materialize=True) as connection:
         runs = [stage.run_detection(connection, query, timeout_seconds) for query in detections]
     with open_store(case, memory_limit, __version__) as store:
         run_id = store.begin_run("detect", {}, versions())

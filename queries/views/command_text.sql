@@ -1,6 +1,7 @@
 -- ---
 -- id = "command_text"
 -- title = "Commands and scripts as text"
+-- materialize = true  # several detections read it: computed once for all of them
 -- description = """Command lines of started processes, PowerShell script blocks, and command lines of PowerShell's classic
 -- module log (800): where to search for what somebody typed. event_keys holds all parts of a script block."""
 -- ---

@@ -1,6 +1,7 @@
 -- ---
 -- id = "failed_attempt"
 -- title = "Failed attempts to log on with a password, each once"
+-- materialize = true  # several detections read it: computed once for all of them
 -- description = """Failed logons that guessing leaves: wrong password or unknown user, with one name for the account and
 -- one for where the attempt came from."""
 -- ---

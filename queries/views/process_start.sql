@@ -1,6 +1,7 @@
 -- ---
 -- id = "process_start"
 -- title = "Started processes"
+-- materialize = true  # several detections read it: computed once for all of them
 -- description = """Security 4688 and Sysmon 1 as one shape; a computer with both has each start twice. logon_id and
 -- user_name are those the process runs with. Process ids are reused: join on process_guid where Sysmon gives it."""
 -- ---

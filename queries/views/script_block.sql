@@ -1,6 +1,7 @@
 -- ---
 -- id = "script_block"
 -- title = "PowerShell script blocks"
+-- materialize = true  # several detections read it: computed once for all of them
 -- description = """4104 of Windows PowerShell 5 and of PowerShell 7: one row a script block, its parts joined in order.
 -- parts_found below parts_total means that the log has lost some."""
 -- ---

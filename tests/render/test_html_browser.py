@@ -1,133 +1,26 @@
 """The report in a real Chromium: it works, it stays inside its file, and hostile logs do nothing."""
 
-import os
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
+from browser import INVENTORY, OPEN_ALL, OPEN_RAW, Opener
 from hostile import PAYLOADS, hostile_report
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import expect
 from reports import burst_report, empty_report, realistic_report
 
 from evtxhunt.model import Report
-from evtxhunt.render.html import render_html
-from evtxhunt.resources import shipped_folder
 
 pytestmark = pytest.mark.browser
-
-_ARGUMENTS = [
-    "--no-sandbox",  # tests may run as root
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-_WATCH = """
-window.__violations = [];
-document.addEventListener("securitypolicyviolation", (event) => {
-  window.__violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
-});
-"""
-# Elements and attributes of the whole page, the script's own included.
-_INVENTORY = """() => ({
-  names: [...new Set([...document.querySelectorAll("*")].map((node) => node.localName))],
-  attributes: [...new Set([...document.querySelectorAll("*")].flatMap((node) => node.getAttributeNames()))],
-  scripts: document.scripts.length,
-  links: [...document.querySelectorAll("[href], [src], [action], [data]")]
-    .map((node) => node.getAttribute("href") ?? node.getAttribute("src") ?? "other")
-    .filter((link) => !/^#[a-z0-9-]+$/.test(link)),
-  pwned: "__pwned" in window,
-  width: [document.documentElement.scrollWidth, window.innerWidth],
-})"""
-_OPEN_ALL = """() => {
-  for (const details of document.querySelectorAll("details")) { details.open = true; }
-}"""
-_OPEN_RAW = """() => {
-  for (const button of document.querySelectorAll('.raw-button[aria-expanded="false"]')) { button.click(); }
-}"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        message = "no Chromium on the path: install the package chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@dataclass
-class Shown:
-    """An open report and all that it did beyond showing itself."""
-
-    page: Page
-    url: str
-    incidents: list[str] = field(default_factory=list)
-
-    def check(self) -> None:
-        """Nothing ran, was asked for, was blocked or went wrong."""
-        violations = self.page.evaluate("window.__violations")
-        assert self.incidents == []
-        assert violations == []
-        assert self.page.evaluate("'__pwned' in window || '__pwned' in {}") is False
-
-
-class Opener:
-    """Opens reports in Chromium, each in a context of its own."""
-
-    def __init__(self, browser: Browser, folder: Path) -> None:
-        self._browser = browser
-        self._folder = folder
-        self.opened: list[Shown] = []
-
-    def __call__(self, report: Report, *, width: int = 1440, has_script: bool = True) -> Shown:
-        path = self._folder / f"report{len(self.opened)}.html"
-        path.write_bytes(render_html(report, shipped_folder("templates")).encode("utf-8"))
-        context = self._browser.new_context(
-            viewport={"width": width, "height": 900}, java_script_enabled=has_script, reduced_motion="reduce"
-        )
-        page = context.new_page()
-        shown = Shown(page, path.as_uri())
-
-        def watch(kind: str, text: str) -> None:
-            shown.incidents.append(f"{kind}: {text[:300]}")
-
-        page.add_init_script(_WATCH)
-        page.on("console", lambda message: watch(f"console {message.type}", message.text))
-        page.on("pageerror", lambda error: watch("error", str(error)))
-        page.on("dialog", lambda dialog: (watch("dialog", dialog.message), dialog.dismiss()))
-        page.on("popup", lambda popup: watch("popup", popup.url))
-        page.on("request", lambda request: request.url.split("#")[0] == shown.url or watch("request", request.url))
-        page.goto(shown.url)
-        self.opened.append(shown)
-        return shown
-
-
-@pytest.fixture
-def open_report(chromium: Browser, tmp_path: Path) -> Iterator[Opener]:
-    opener = Opener(chromium, tmp_path)
-    yield opener
-    for shown in opener.opened:
-        shown.page.context.close()
 
 
 @pytest.mark.parametrize("report", [realistic_report(), empty_report()], ids=["realistic", "empty"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_report_opens_quietly_and_fits_the_screen(open_report: Opener, report: Report, width: int) -> None:
     shown = open_report(report, width=width)
-    shown.page.evaluate(_OPEN_ALL)
+    shown.page.evaluate(OPEN_ALL)
     shown.page.wait_for_timeout(100)
-    shown.page.evaluate(_OPEN_RAW)
-    scroll_width, inner_width = shown.page.evaluate(_INVENTORY)["width"]
+    shown.page.evaluate(OPEN_RAW)
+    scroll_width, inner_width = shown.page.evaluate(INVENTORY)["width"]
     assert scroll_width <= inner_width == width
     shown.check()
 
@@ -292,10 +185,10 @@ def test_hostile_logs_do_nothing_and_fit_the_screen(open_report: Opener, width: 
         while more.count() and more.first.is_visible():
             more.first.click()
         for _ in range(2):  # what opens holds more that opens
-            shown.page.evaluate(_OPEN_ALL)
+            shown.page.evaluate(OPEN_ALL)
             shown.page.wait_for_timeout(300)
-            shown.page.evaluate(_OPEN_RAW)
-        inventories.append(shown.page.evaluate(_INVENTORY))
+            shown.page.evaluate(OPEN_RAW)
+        inventories.append(shown.page.evaluate(INVENTORY))
         shown.check()
     expect(hostile.page.locator("details.finding[open]")).to_have_count(len(PAYLOADS))
     expect(hostile.page.locator(".raw")).to_have_count(len(PAYLOADS))
@@ -310,7 +203,7 @@ def test_hostile_logs_do_nothing_and_fit_the_screen(open_report: Opener, width: 
 
 def test_hidden_characters_are_shown_as_such(open_report: Opener) -> None:
     shown = open_report(hostile_report(("invoice\u202egpj.exe\u200b\0\ud800",)))
-    shown.page.evaluate(_OPEN_ALL)
+    shown.page.evaluate(OPEN_ALL)
     for place in (
         "h1",
         ".finding-head .finding-summary",
@@ -327,9 +220,9 @@ def test_hidden_characters_are_shown_as_such(open_report: Opener) -> None:
 @pytest.mark.slow
 def test_megabytes_in_every_field_stay_usable(open_report: Opener) -> None:
     shown = open_report(hostile_report(("<b>\u202e" * 250_000, "M" * 1_000_000)), width=390)
-    shown.page.evaluate(_OPEN_ALL)
+    shown.page.evaluate(OPEN_ALL)
     shown.page.wait_for_timeout(300)
-    shown.page.evaluate(_OPEN_RAW)
-    assert shown.page.evaluate(_INVENTORY)["width"][0] <= 390
+    shown.page.evaluate(OPEN_RAW)
+    assert shown.page.evaluate(INVENTORY)["width"][0] <= 390
     expect(shown.page.locator(".raw")).to_have_count(2)
     shown.check()
