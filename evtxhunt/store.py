@@ -1,9 +1,7 @@
 """The case database: only owner of its DDL and of what is written to it."""
 
 import json
-import os
 import signal
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,165 +13,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from evtxhunt.case_file import SCHEMA_VERSION, attach_case, check_schema, first_line
 from evtxhunt.errors import CaseError
+from evtxhunt.event_columns import EVENT_STREAM_SCHEMA, insert_events_sql
 from evtxhunt.model import ChannelCount, DetectionRun, LogAccount, ParseFailure, SkippedFile, SourceFile
 from evtxhunt.resources import schema_sql
-
-SCHEMA_VERSION = 1
-
-# What `append_events` takes: the parser's columns and what the pipeline knows beside them.
-EVENT_STREAM_SCHEMA = pa.schema(
-    [
-        ("event_key", pa.int64()),
-        ("source_file_id", pa.int32()),
-        ("host", pa.string()),
-        ("header_record_id", pa.uint64()),
-        ("written_filetime", pa.uint64()),
-        ("record_offset", pa.int64()),
-        ("record_json", pa.string()),
-    ]
-)
-
-# A record's JSON as the parser writes it, as far as it becomes columns. Read as one structure because taking sixty
-# paths out one by one costs half as much again (measured: 0.92 s against 0.69 s for 201 MB of logs).
-_ATTRIBUTES = "#attributes"
-_RECORD_STRUCTURE = {
-    "Event": {
-        "System": {
-            "Provider": {_ATTRIBUTES: {"Name": "VARCHAR", "Guid": "VARCHAR", "EventSourceName": "VARCHAR"}},
-            "EventID": "JSON",
-            "Version": "INTEGER",
-            "Level": "INTEGER",
-            "Task": "INTEGER",
-            "Opcode": "INTEGER",
-            "Keywords": "VARCHAR",
-            "TimeCreated": {_ATTRIBUTES: {"SystemTime": "VARCHAR"}},
-            "EventRecordID": "UBIGINT",
-            "Correlation": {_ATTRIBUTES: {"ActivityID": "VARCHAR", "RelatedActivityID": "VARCHAR"}},
-            # All that the event schema allows: https://learn.microsoft.com/windows/win32/wes/eventschema-executiontype
-            "Execution": {
-                _ATTRIBUTES: {
-                    "ProcessID": "UBIGINT",
-                    "ThreadID": "UBIGINT",
-                    "ProcessorID": "UBIGINT",
-                    "SessionID": "UBIGINT",
-                    "KernelTime": "UBIGINT",
-                    "UserTime": "UBIGINT",
-                    "ProcessorTime": "UBIGINT",
-                }
-            },
-            "Channel": "VARCHAR",
-            "Computer": "VARCHAR",
-            "Security": {_ATTRIBUTES: {"UserID": "VARCHAR"}},
-        },
-        "EventData": "JSON",
-        "UserData": "JSON",
-        "RenderingInfo": "JSON",
-    }
-}
-
-_GUID = "lower(replace(replace({}, '{{', ''), '}}', ''))"  # less than half the time of trim
-_TEXT, _INTEGER, _HEX = "{}", "TRY_CAST({} AS INTEGER)", "TRY_CAST({} AS BIGINT)"
-
-
-def _attribute(element: str, name: str) -> str:
-    return f'system."{element}"."{_ATTRIBUTES}"."{name}"'
-
-
-_EXECUTION = f'system."Execution"."{_ATTRIBUTES}"'
-
-# event column -> SQL over `system`, `record` and the stream's columns.
-_COLUMNS: dict[str, str] = {
-    "event_key": "event_key",
-    "source_file_id": "source_file_id",
-    "event_record_id": 'system."EventRecordID"',
-    "header_record_id": "header_record_id",
-    "record_offset": "record_offset",
-    "event_time": f"TRY_CAST({_attribute('TimeCreated', 'SystemTime')} AS TIMESTAMP)",
-    # FILETIME counts 100 ns from 1601-01-01; 11,644,473,600 s lie before 1970.
-    "written_time": "make_timestamp((written_filetime // 10)::BIGINT - 11644473600000000)",
-    "origin": "'live'",
-    "host": 'coalesce(host, system."Computer")',
-    "computer": 'system."Computer"',
-    "channel": 'system."Channel"',
-    "provider": _attribute("Provider", "Name"),
-    "provider_guid": _GUID.format(_attribute("Provider", "Guid")),
-    "event_source_name": _attribute("Provider", "EventSourceName"),
-    # A classic log's EventID has an attribute and then is an object: {"#attributes":{"Qualifiers":..},"#text":7036}.
-    "event_id": """coalesce(TRY_CAST(system."EventID"::VARCHAR AS INTEGER),
-        TRY_CAST(system."EventID"->>'$."#text"' AS INTEGER))""",
-    "qualifiers": """CASE WHEN TRY_CAST(system."EventID"::VARCHAR AS INTEGER) IS NULL
-        THEN TRY_CAST(system."EventID"->>'$."#attributes".Qualifiers' AS INTEGER) END""",
-    "version": 'system."Version"',
-    "level": 'system."Level"',
-    "task": 'system."Task"',
-    "opcode": 'system."Opcode"',
-    "keywords": 'system."Keywords"',
-    "user_sid": _attribute("Security", "UserID"),
-    "process_id": f'{_EXECUTION}."ProcessID"',
-    "thread_id": f'{_EXECUTION}."ThreadID"',
-    # Two attributes are the rule and have their columns; kernel providers add the others.
-    "execution_data": f"""CASE WHEN coalesce({_EXECUTION}."ProcessorID", {_EXECUTION}."SessionID",
-            {_EXECUTION}."KernelTime", {_EXECUTION}."UserTime", {_EXECUTION}."ProcessorTime") IS NOT NULL
-        THEN json_merge_patch('{{}}', to_json({_EXECUTION}))::VARCHAR END""",
-    "activity_id": _GUID.format(_attribute("Correlation", "ActivityID")),
-    "related_activity_id": _GUID.format(_attribute("Correlation", "RelatedActivityID")),
-    # Records with neither keep their other children, such as WinRM 91's ProcessingErrorData.
-    "event_data": """coalesce(record."EventData"::VARCHAR, record."UserData"::VARCHAR,
-        CASE WHEN record."EventData" IS NULL AND record."UserData" IS NULL THEN nullif(json_merge_patch(
-            json_extract(record_json, '$.Event'),
-            '{"#attributes":null,"System":null,"EventData":null,"UserData":null,"RenderingInfo":null}'
-        )::VARCHAR, '{}') END)""",
-    "rendering_info": 'record."RenderingInfo"::VARCHAR',
-}
-
-# event column -> (EventData field, SQL over its text); the choice is explained in schema.sql.
-_HOT_FIELDS: dict[str, tuple[str, str]] = {
-    "target_user_name": ("TargetUserName", _TEXT),
-    "target_domain_name": ("TargetDomainName", _TEXT),
-    "target_user_sid": ("TargetUserSid", _TEXT),
-    "target_logon_id": ("TargetLogonId", _HEX),
-    "subject_user_name": ("SubjectUserName", _TEXT),
-    "subject_domain_name": ("SubjectDomainName", _TEXT),
-    "subject_logon_id": ("SubjectLogonId", _HEX),
-    "logon_type": ("LogonType", _INTEGER),
-    "ip_address": ("IpAddress", _TEXT),
-    "workstation_name": ("WorkstationName", _TEXT),
-    "authentication_package_name": ("AuthenticationPackageName", _TEXT),
-    "status": ("Status", _TEXT),
-    "service_name": ("ServiceName", _TEXT),
-    "image": ("Image", _TEXT),
-    "command_line": ("CommandLine", _TEXT),
-    "original_file_name": ("OriginalFileName", _TEXT),
-    "parent_image": ("ParentImage", _TEXT),
-    "parent_command_line": ("ParentCommandLine", _TEXT),
-    "new_process_name": ("NewProcessName", _TEXT),
-    "parent_process_name": ("ParentProcessName", _TEXT),
-    "process_name": ("ProcessName", _TEXT),
-    "logon_id": ("LogonId", _HEX),
-    "process_guid": ("ProcessGuid", _GUID),
-    "parent_process_guid": ("ParentProcessGuid", _GUID),
-    "target_object": ("TargetObject", _TEXT),
-    "details": ("Details", _TEXT),
-    "target_filename": ("TargetFilename", _TEXT),
-    "image_loaded": ("ImageLoaded", _TEXT),
-    "source_image": ("SourceImage", _TEXT),
-    "target_image": ("TargetImage", _TEXT),
-}
-
-
-def _insert_events_sql() -> str:
-    selected = _COLUMNS | {column: sql.format(f'data."{field}"') for column, (field, sql) in _HOT_FIELDS.items()}
-    hot_structure = json.dumps({field: "VARCHAR" for field, _ in _HOT_FIELDS.values()})
-    return f"""
-        INSERT INTO event BY NAME
-        SELECT {", ".join(f"{sql} AS {column}" for column, sql in selected.items())}
-        FROM (
-            SELECT *, record."System" AS system, json_transform(record."EventData", '{hot_structure}') AS data
-            FROM (SELECT *, json_transform(record_json, '{json.dumps(_RECORD_STRUCTURE)}')."Event" AS record
-                  FROM event_stream)
-        )
-    """
 
 
 @contextmanager
@@ -200,7 +44,7 @@ class CaseStore:
         """Opens the case at `path`, or makes it. Raises CaseError if it is foreign, locked or newer."""
         is_new = not path.exists()
         self.path = path
-        self.connection = _attach(path, memory_limit)
+        self.connection = attach_case(path, memory_limit)
         # Twice the speed of an ingest; every query of ours that shows rows orders them.
         self.connection.execute("SET preserve_insertion_order = false")
         if is_new:
@@ -276,7 +120,7 @@ class CaseStore:
         self.connection.register("event_stream", pa.RecordBatchReader.from_batches(EVENT_STREAM_SCHEMA, stream))
         try:
             with _interrupting(stream):
-                self.connection.execute(_insert_events_sql())
+                self.connection.execute(insert_events_sql())
         except duckdb.Error as error:
             if stream.raised is not None:
                 raise stream.raised from error
@@ -446,113 +290,6 @@ def _interrupting(stream: _RaisingStream) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if stream.is_interrupted:
         raise KeyboardInterrupt
-
-
-def connect_case(path: Path, memory_limit: str, *, write: bool = False) -> duckdb.DuckDBPyConnection:
-    """A connection on which SQL cannot reach files, the network or settings, nor, unless `write`, change the case.
-
-    Temporary views and macros can be made on it. Raises CaseError if the case is missing, foreign, locked or newer.
-    """
-    if not path.exists():
-        raise CaseError(f"{path}: no such case; make it with: evtxhunt ingest EVIDENCE --case {path}")
-    config = {"memory_limit": memory_limit, "enable_external_access": "false"}
-    connection = _connect(path, read_only=not write, config=config)
-    try:
-        check_schema(connection, path)
-    except CaseError:
-        connection.close()
-        raise
-    connection.execute("SET lock_configuration = true")
-    return connection
-
-
-def check_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Raises CaseError unless the database is a case of the schema version that this evtxhunt knows."""
-    try:
-        row = connection.execute("SELECT schema_version, created_by FROM case_info").fetchone()
-    except duckdb.CatalogException as error:
-        raise CaseError(f"{path}: a DuckDB database but no evtxhunt case; give --case another path") from error
-    if row is None or row[0] != SCHEMA_VERSION:
-        found, made_by = row if row else ("none", "unknown")
-        raise CaseError(
-            f"{path}: the case has schema version {found} (evtxhunt {made_by}), this evtxhunt knows"
-            f" {SCHEMA_VERSION}; use that version or ingest into a new case"
-        )
-
-
-# Rows that a thread gathers before it compresses and writes them; DuckDB's default is 122,880. Fewer keep both threads
-# of a small machine busy to the end of a load and halve the memory that huge records take (measured: 14,000-character
-# script blocks, 970 MB resident with the default, 490 MB with this), at 4 % more database and equal query times.
-_ROW_GROUP_SIZE = 8192
-
-
-# DuckDB draws one on stdout after two seconds, in the middle of results.
-_NO_PROGRESS_BAR = "SET enable_progress_bar = false"
-
-
-def _attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
-    """A connection whose default database is the case; only ATTACH takes a row group size."""
-    with _case_errors(path):
-        connection = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": f"{path}.tmp"})
-        quoted = str(path).replace("'", "''")
-        connection.execute(f"ATTACH '{quoted}' AS evtxhunt_case (ROW_GROUP_SIZE {_ROW_GROUP_SIZE})")
-        connection.execute("USE evtxhunt_case")
-        connection.execute(_NO_PROGRESS_BAR)
-        return connection
-
-
-def _connect(path: Path, *, read_only: bool, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    with _case_errors(path):
-        connection = duckdb.connect(str(path), read_only=read_only, config=config)
-        connection.execute(_NO_PROGRESS_BAR)
-        return connection
-
-
-@contextmanager
-def _case_errors(path: Path) -> Iterator[None]:
-    """Turns what can go wrong when a case is opened into a CaseError with the cause."""
-    if path.exists():
-        _check_magic(path)
-    try:
-        yield
-    except duckdb.IOException as error:
-        if path.exists() and _is_locked(path):
-            raise CaseError(f"{path}: another process works on this case; wait for it or use another --case") from error
-        raise CaseError(f"{path}: the case cannot be opened: {first_line(error)}") from error
-    except duckdb.InvalidInputException as error:  # a memory limit that DuckDB cannot read
-        raise CaseError(f"{path}: the case cannot be opened: {first_line(error)}") from error
-
-
-def _check_magic(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            head = file.read(12)
-    except OSError as error:
-        raise CaseError(f"{path}: the case cannot be opened: {error.strerror}") from error
-    # A DuckDB file carries DUCK after an 8-byte checksum: https://duckdb.org/docs/stable/internals/storage
-    if head[8:12] != b"DUCK":
-        raise CaseError(f"{path}: not an evtxhunt case (no DuckDB database); give --case another path")
-
-
-def _is_locked(path: Path) -> bool:
-    if sys.platform == "win32":
-        return False
-    import fcntl
-
-    # DuckDB holds a POSIX record lock; asking for a shared one tells, and closing gives it back.
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of a DuckDB error, which says what; the rest quotes the SQL."""
-    return str(error).strip().splitlines()[0]
 
 
 def _finding_table(found: Sequence[Any]) -> pa.Table:

@@ -10,10 +10,11 @@ import pyarrow as pa
 
 from evtxhunt import __version__
 from evtxhunt.discover import discover_files, hash_file, name_hosts, shown_path, top_folder
+from evtxhunt.event_columns import EVENT_STREAM_SCHEMA
 from evtxhunt.model import IngestSummary, LogAccount, LogCandidate, ParseFailure, SkippedFile, SourceFile
 from evtxhunt.parse import PARSER_VERSION, LogReader, newest_computer
 from evtxhunt.pipeline.manifest import INGEST_MEMORY_LIMIT, versions
-from evtxhunt.store import EVENT_STREAM_SCHEMA, CaseStore, open_store
+from evtxhunt.store import CaseStore, open_store
 
 # One transaction takes whole files up to this much: a killed ingest loses no more, and small files share one.
 _LOAD_BYTES = 256 * 2**20

@@ -10,13 +10,14 @@ import duckdb
 
 from evtxhunt import __version__
 from evtxhunt import detect as stage
+from evtxhunt.case_file import connect_case
 from evtxhunt.detect import RowStream, ask, find_query, run_query
 from evtxhunt.errors import EvtxhuntError, QueryFileError
 from evtxhunt.model import DetectionRun, Query
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, versions
 from evtxhunt.query_file import FOLDERS, Kind, check_unique, query_paths, read_query
 from evtxhunt.resources import queries_folder, schema_sql, shipped_folder
-from evtxhunt.store import connect_case, open_store
+from evtxhunt.store import open_store
 
 # What the commands show of every case, each in a fixed order.
 SOURCES_SQL = """

@@ -7,8 +7,8 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
+from evtxhunt.case_file import SCHEMA_VERSION
 from evtxhunt.cli import app
-from evtxhunt.store import SCHEMA_VERSION
 from tests.logs import make_log, rows
 
 runner = CliRunner()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from evtxhunt.store import EVENT_STREAM_SCHEMA, CaseStore
+from evtxhunt.event_columns import EVENT_STREAM_SCHEMA
+from evtxhunt.store import CaseStore
 
 FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 

@@ -1,0 +1,46 @@
+"""The README's commands work as they stand there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from evtxhunt.cli import app
+from evtxhunt.pipeline.ingest import ingest
+from tests.conftest import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+# Indented lines are commands; what follows two spaces and # is a comment.
+COMMANDS = [re.sub(r"\s{2,}#.*", "", line).strip() for line in re.findall(r"^ {4}(evtxhunt .*)$", README, re.MULTILINE)]
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("readme") / "case.duckdb"
+    ingest([REPOSITORY / "samples" / "demo"], path)
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_of_the_readme_works(command: str, case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EVTXHUNT_CASE", str(case))
+    arguments = shlex.split(command.replace("/evidence", str(REPOSITORY / "samples" / "demo")))[1:]
+    # `sql` without SQL reads it from stdin where there is no terminal.
+    result = CliRunner().invoke(app, arguments, input="SELECT 1" if arguments == ["sql"] else None)
+    assert result.exit_code == 0, result.stderr
+
+
+def test_readme_has_commands_and_links_that_exist() -> None:
+    assert len(COMMANDS) >= 8
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("http") or (REPOSITORY / target).exists(), target
+
+
+@pytest.mark.parametrize("command", ["ingest", "report", "detect", "query", "sql", "info", "lint", "demo"])
+def test_every_command_explains_itself(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
