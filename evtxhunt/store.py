@@ -42,12 +42,12 @@ class CaseStore:
 
     def __init__(self, path: Path, memory_limit: str, version: str) -> None:
         """Opens the case at `path`, or makes it. Raises CaseError if it is foreign, locked or newer."""
-        is_new = not path.exists()
         self.path = path
         self.connection = attach_case(path, memory_limit)
         # Twice the speed of an ingest; every query of ours that shows rows orders them.
         self.connection.execute("SET preserve_insertion_order = false")
-        if is_new:
+        # No tables: made just now, or by an ingest that was killed before it had made them.
+        if not self.connection.execute("SHOW TABLES").fetchall():
             with self.transaction():
                 self.connection.execute(schema_sql())
                 self.connection.execute("INSERT INTO case_info VALUES (?, ?)", [SCHEMA_VERSION, version])

@@ -108,8 +108,9 @@ def _info(
         if form is Format.TABLE:
             with ask(connection, TOTALS_SQL, None, None) as totals:
                 events, logs, hosts, first, last, lost, skipped, findings = next(iter(totals))
+            span = f"{first}Z to {last}Z (UTC)" if first is not None else "without a time"
             say(
-                f"{events:,} events of {hosts} hosts in {logs:,} logs, {first}Z to {last}Z (UTC); {lost:,} records"
+                f"{events:,} events of {hosts} hosts in {logs:,} logs, {span}; {lost:,} records"
                 f" could not be read, {skipped:,} files were no event logs, {findings:,} findings stored"
             )
         with ask(connection, SOURCES_SQL, None, None) as rows:

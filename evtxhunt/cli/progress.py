@@ -1,5 +1,6 @@
 """The progress bar of an ingest: files, records, speed, time left. Quiet where stderr is no terminal."""
 
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +14,7 @@ class IngestBar:
     """An `IngestProgress` for people; use it as a context manager."""
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._files = 0
         self._done_files = 0
         self._records = 0
@@ -47,11 +49,13 @@ class IngestBar:
 
     def advance(self, path: str, size: int, records: int) -> None:
         """`size` more bytes and `records` more records of the log at `path` are done."""
-        self._records += records
+        with self._lock:
+            self._records += records
         name = escape_terminal(path.replace("\\", "/").rsplit("/", 1)[-1])[:40]
         self._progress.update(self._task, advance=size, records=self._records, name=name)
 
     def finish_file(self) -> None:
         """One more log is done."""
-        self._done_files += 1
+        with self._lock:
+            self._done_files += 1
         self._progress.update(self._task, files=f"{self._done_files}/{self._files}")

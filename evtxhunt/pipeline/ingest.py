@@ -22,7 +22,7 @@ _LOAD_FILES = 256
 
 
 class IngestProgress(Protocol):
-    """Hears how an ingest gets on; called from any thread, one call at a time."""
+    """Hears how an ingest gets on; called from the threads that read and that hash."""
 
     def start(self, files: int, size: int) -> None:
         """`files` logs of `size` bytes altogether were found."""

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from benchmarks.corpus import make_corpus
@@ -93,6 +94,12 @@ def test_second_ingest_adds_only_what_is_new(tmp_path: Path) -> None:
     (logs / "b.evtx").write_bytes(make_log(7, "WS02"))
     assert ingest([logs], case).events == 7
     assert rows(case, "SELECT count(*), max(event_key) FROM event") == [(12, 12)]
+
+
+def test_case_killed_before_it_had_tables_is_taken_up(tmp_path: Path) -> None:
+    (tmp_path / "a.evtx").write_bytes(make_log(5))
+    duckdb.connect(tmp_path / "case.duckdb").close()
+    assert ingest([tmp_path / "a.evtx"], tmp_path / "case.duckdb").events == 5
 
 
 def test_same_content_under_another_path_is_a_copy(tmp_path: Path) -> None:
