@@ -40,11 +40,14 @@ class SourceFile:
     is_hidden: bool
 
 
+Scope = Literal["record", "chunk", "file"]
+
+
 @dataclass(frozen=True, slots=True)
 class ParseFailure:
     """Something that could not be read. Scope 'record' stands for exactly one expected record."""
 
-    scope: Literal["record", "chunk", "file"]
+    scope: Scope
     chunk: int | None
     file_offset: int | None
     header_record_id: int | None
@@ -53,7 +56,7 @@ class ParseFailure:
 
 @dataclass(frozen=True, slots=True)
 class LogAccount:
-    """What one log held, by our own walk over its headers. expected = parsed + failed records."""
+    """What one log held, by our own walk over its headers. expected = parsed + failed."""
 
     is_dirty: bool | None
     is_full: bool | None
@@ -65,12 +68,8 @@ class LogAccount:
     last_header_record_id: int | None
     expected: int
     parsed: int
+    failed: int
     failures: tuple[ParseFailure, ...]
-
-    @property
-    def failed(self) -> int:
-        """Expected records that could not be rendered."""
-        return sum(failure.scope == "record" for failure in self.failures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class IngestSummary:
     read_files: int
     read_bytes: int
     events: int
-    damaged: tuple[tuple[str, tuple[ParseFailure, ...]], ...]  # path, what could not be read
+    damaged: tuple[tuple[str, LogAccount], ...]  # path, account with what could not be read
     copies: tuple[tuple[str, str], ...]  # path, path of the same content
     known: tuple[str, ...]  # paths ingested by an earlier run
     hidden: tuple[str, ...]

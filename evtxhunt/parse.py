@@ -27,7 +27,7 @@ from evtxhunt.chunk import (
     synthetic_file_header,
     walk_chunk,
 )
-from evtxhunt.model import LogAccount, ParseFailure, SourceFile
+from evtxhunt.model import LogAccount, ParseFailure, Scope, SourceFile
 
 PARSER_VERSION = f"evtx {version('evtx')}"
 
@@ -43,6 +43,8 @@ RECORD_SCHEMA = pa.schema(
 # 4,096 rows feed DuckDB's 2,048-row vectors well; a batch of few, huge records ends after 4 MiB of log.
 _BATCH_RECORDS = 4096
 _BATCH_CHUNKS = 64
+# A forged log can announce 44 million lost records a GB: past this many they are counted and no longer listed.
+_MOST_LISTED = 100_000
 _MOST_CHUNKS = 2**40  # a header that names a chunk past 64 PiB lies
 _FILE_HEADER = synthetic_file_header()
 
@@ -80,6 +82,10 @@ class LogReader:
     def account(self) -> LogAccount:
         """What the log held; complete once `batches()` is exhausted."""
         header = self._header
+        failures = self._failures
+        if self._record_failures > _MOST_LISTED:
+            unlisted = f"{self._record_failures - _MOST_LISTED} more records failed than are listed one by one"
+            failures = [*failures, ParseFailure("file", None, None, None, unlisted)]
         return LogAccount(
             is_dirty=header.is_dirty if header else None,
             is_full=header.is_full if header else None,
@@ -91,7 +97,8 @@ class LogReader:
             last_header_record_id=self._ids[1] if self._ids else None,
             expected=self._parsed + self._record_failures,
             parsed=self._parsed,
-            failures=tuple(self._failures),
+            failed=self._record_failures,
+            failures=tuple(failures),
         )
 
     def _read_log(self, file: BinaryIO) -> Iterator[pa.RecordBatch]:
@@ -111,9 +118,10 @@ class LogReader:
             if is_full and self._rows.texts:
                 yield self._take_batch()
 
-    def _fail(self, scope: str, chunk: int | None, offset: int | None, record_id: int | None, reason: str) -> None:
+    def _fail(self, scope: Scope, chunk: int | None, offset: int | None, record_id: int | None, reason: str) -> None:
         self._record_failures += scope == "record"
-        self._failures.append(ParseFailure(scope, chunk, offset, record_id, reason))  # type: ignore[arg-type]
+        if scope != "record" or self._record_failures <= _MOST_LISTED:
+            self._failures.append(ParseFailure(scope, chunk, offset, record_id, reason))
 
     def _read_chunk(self, number: int, chunk: bytes) -> None:
         base = FILE_HEADER_SIZE + number * CHUNK_SIZE
@@ -139,7 +147,7 @@ class LogReader:
         self._parsed += len(rendered.texts)
         if walk.damaged_at is not None:
             self._fail("chunk", number, base + walk.damaged_at, None, "no record header where one is due")
-        for record_id in walk.missing_ids:
+        for record_id in sorted(set(walk.missing_ids).difference(rendered.record_ids)):
             self._fail("record", number, None, record_id, "the chunk header counts it but its record header is gone")
 
     def _reject_chunk(self, number: int, base: int, chunk: bytes, walk: ChunkWalk) -> None:

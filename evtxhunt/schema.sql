@@ -45,7 +45,7 @@ CREATE TABLE source_file (
     expected BIGINT,                    -- records that the chunk and record headers announce, by our own walk
     parsed BIGINT,                      -- rendered by the fast parser
     rescued BIGINT,                     -- rendered by a second parser only
-    failed BIGINT,                      -- each has its row in parse_failure
+    failed BIGINT,                      -- each has its row in parse_failure, the first 100,000 of a log
     slack BIGINT,                       -- found in free space of chunks; NULL: not looked for
     carved BIGINT                       -- found outside of any log; NULL: not looked for
 );

@@ -83,12 +83,12 @@ def say_summary(summary: IngestSummary, case: Path) -> None:
     reasons = Counter(item.reason for item in summary.skipped)
     for reason in sorted(reasons):
         _say_names(f"not ingested, {reason}", [str(item.path) for item in summary.skipped if item.reason == reason])
-    lost = sum(failure.scope == "record" for _, failures in summary.damaged for failure in failures)
+    lost = sum(account.failed for _, account in summary.damaged)
     if summary.damaged:
         say(f"COULD NOT BE READ: {lost:,} records in {len(summary.damaged):,} damaged logs (table parse_failure):")
-        for path, failures in summary.damaged:
-            records = sum(failure.scope == "record" for failure in failures)
-            say(f"  {escape_terminal(path)}: {records:,} records; first: {escape_terminal(failures[0].reason)}")
+        for path, account in summary.damaged:
+            first = escape_terminal(account.failures[0].reason)
+            say(f"  {escape_terminal(path)}: {account.failed:,} records; first: {first}")
 
 
 def _say_names(what: str, names: list[str]) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from evtxhunt import __version__
 from evtxhunt.discover import discover_files, hash_file, name_hosts, shown_path, top_folder
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA
-from evtxhunt.model import IngestSummary, LogAccount, LogCandidate, ParseFailure, SkippedFile, SourceFile
+from evtxhunt.model import IngestSummary, LogAccount, LogCandidate, SkippedFile, SourceFile
 from evtxhunt.parse import PARSER_VERSION, LogReader, newest_computer
 from evtxhunt.pipeline.manifest import INGEST_MEMORY_LIMIT, versions
 from evtxhunt.store import CaseStore, open_store
@@ -54,7 +54,7 @@ class _Ingest:
     read_files: int = 0
     read_bytes: int = 0
     events: int = 0
-    damaged: list[tuple[str, tuple[ParseFailure, ...]]] = field(default_factory=list)
+    damaged: list[tuple[str, LogAccount]] = field(default_factory=list)
     copies: list[tuple[str, str]] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
@@ -206,7 +206,7 @@ def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: Ing
         state.read_bytes += work.source.size
         state.events += account.parsed
         if account.failures:
-            state.damaged.append((path, account.failures))
+            state.damaged.append((path, account))
 
 
 def _event_stream(

@@ -100,6 +100,17 @@ def test_bad_record_header_costs_its_record_and_the_rest_is_accounted_for(eviden
     assert failed_ids == [(number,) for number in range(2, 51)]
 
 
+def test_log_that_loses_too_many_records_to_list_counts_them(evidence: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evtxhunt.parse._MOST_LISTED", 10)
+    (evidence / "cut.evtx").write_bytes(make_log(100, "WS02")[: 4096 + 5000])
+    _, _, case = run_ingest(evidence)
+    assert rows(case, "SELECT expected, parsed, failed FROM source_file WHERE path LIKE '%cut.evtx'") == [(100, 11, 89)]
+    assert rows(case, "SELECT count(*) FROM parse_failure WHERE scope = 'record'") == [(10,)]
+    assert rows(case, "SELECT reason FROM parse_failure WHERE scope = 'file'") == [
+        ("79 more records failed than are listed one by one",)
+    ]
+
+
 def test_case_that_is_no_database(evidence: Path) -> None:
     (evidence.parent / "case.duckdb").write_text("This is no database, it is a text of some length.")
     status, said, case = run_ingest(evidence)
