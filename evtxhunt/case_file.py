@@ -119,6 +119,18 @@ def _is_locked(path: Path) -> bool:
     return False
 
 
+@contextmanager
+def interrupts_as_such() -> Iterator[None]:
+    """Raises KeyboardInterrupt where DuckDB's binding makes a RuntimeError of a Ctrl-C during one of its calls."""
+    try:
+        yield
+    except RuntimeError as error:
+        # The binding has no type for it: this text is all that tells it from a real one.
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
+
+
 def first_line(error: BaseException) -> str:
     """The first line of a DuckDB error, which says what; the rest quotes the SQL."""
     return str(error).strip().splitlines()[0]

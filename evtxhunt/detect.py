@@ -11,6 +11,7 @@ from functools import cached_property
 import duckdb
 import pyarrow as pa
 
+from evtxhunt.case_file import interrupts_as_such
 from evtxhunt.errors import QueryError, QueryTimeoutError
 from evtxhunt.model import DetectionRun, Finding, Query
 from evtxhunt.query_file import DETECTION_COLUMNS, order_views
@@ -96,7 +97,7 @@ def ask(
     Raises QueryError, QueryTimeoutError.
     """
     try:
-        with deadline(connection, timeout_seconds):
+        with deadline(connection, timeout_seconds), interrupts_as_such():
             yield RowStream(connection, sql, values)
     except duckdb.OutOfMemoryException as error:
         raise QueryError("needs more memory than it may use; allow more with --memory or ask for less") from error

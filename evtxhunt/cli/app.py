@@ -24,7 +24,7 @@ class _Group(TyperGroup):
             say(f"error: {escape_terminal(str(error))}")
             raise typer.Exit(EXIT_ERROR) from error
         except KeyboardInterrupt as error:
-            say("interrupted; the case holds whole files only, run the same command again to go on")
+            say("interrupted; the case is valid and holds whole files only, run the same command again to go on")
             raise typer.Exit(130) from error
         except BrokenPipeError as error:  # the reader of our output has seen enough
             sys.stdout = None

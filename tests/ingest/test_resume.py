@@ -13,6 +13,7 @@ from benchmarks.corpus import make_corpus
 from evtxhunt.pipeline.ingest import ingest
 from tests.logs import make_log, rows
 
+INTERRUPTED = "interrupted; the case is valid and holds whole files only, run the same command again to go on\n"
 # Everything that ingest writes but the manifest, which holds wall-clock times.
 TABLES = ("event", "event_copy", "source_file", "parse_failure", "skipped_file")
 
@@ -53,7 +54,7 @@ def wait_for(case: Path, size: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [1, 2 * 2**20, 5 * 2**20])
+@pytest.mark.parametrize("size", [1, 2 * 2**20, 5 * 2**20, 7 * 2**20])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_ingest_holds_whole_files_and_is_completed_by_the_next(
     number: signal.Signals, size: int, evidence: Path, undisturbed: dict[str, object], tmp_path: Path
@@ -66,7 +67,7 @@ def test_stopped_ingest_holds_whole_files_and_is_completed_by_the_next(
     _, said = process.communicate(timeout=60)
     if number == signal.SIGINT:
         assert process.returncode == 130, said
-        assert said.endswith("interrupted; the case holds whole files only, run the same command again to go on\n")
+        assert said.endswith(INTERRUPTED)
     assert (
         rows(
             case,
