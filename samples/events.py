@@ -13,6 +13,7 @@ from samples import values
 from samples.binxml import Attribute, Element, Instance, Substitution, Template
 from samples.values import Value, ValueType
 
+_EVENTS_NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events"
 _EVENT_NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
 
 
@@ -21,20 +22,26 @@ class Provider:
     """Who logs. `has_own_template`: the outer template holds name, GUID and channel as text.
 
     Real records show that form for classic sources, the Service Control Manager and the event log itself.
+    `is_legacy`: the oldest form of it, without version, opcode, correlation and execution (source EventLog).
     """
 
     name: str
     guid: str | None = None
     event_source_name: str | None = None
     has_own_template: bool = False
+    is_legacy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EventData:
-    """Named fields in order. `data` is the Binary element that the Service Control Manager adds."""
+    """Named fields in order. `data` is the Binary element that the Service Control Manager adds.
+
+    `name` is the Name of EventData itself, which Task Scheduler gives.
+    """
 
     fields: tuple[tuple[str, Value], ...] = ()
     data: bytes | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,15 @@ class ClassicData:
 
 @dataclass(frozen=True, slots=True)
 class UserElement:
-    """An element below UserData: either a value or further elements."""
+    """An element below UserData: either a value or further elements.
+
+    `has_event_namespace`: it declares a prefix for the namespace of events as well, as Windows 7 does.
+    """
 
     name: str
     content: "Value | tuple[UserElement, ...]"
     namespace: str | None = None
+    has_event_namespace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +70,14 @@ class UserData:
     root: UserElement
 
 
-Payload = EventData | ClassicData | UserData
+@dataclass(frozen=True, slots=True)
+class ErrorData:
+    """ProcessingErrorData, which Windows writes in place of EventData if it could not fill the template."""
+
+    fields: tuple[tuple[str, Value], ...]
+
+
+Payload = EventData | ClassicData | UserData | ErrorData
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +159,35 @@ def _leaf(name: str, index: int, kind: ValueType) -> Element:
     return Element(name, children=(_optional(index, kind),), dependency=index)
 
 
+def _correlation(related_index: int) -> tuple[Element, Element]:
+    return (
+        Element(
+            "Correlation",
+            (
+                Attribute("ActivityID", _optional(7, ValueType.GUID)),
+                Attribute("RelatedActivityID", _optional(related_index, ValueType.GUID)),
+            ),
+            is_empty=True,
+        ),
+        Element(
+            "Execution",
+            (
+                Attribute("ProcessID", _optional(8, ValueType.UINT32)),
+                Attribute("ThreadID", _optional(9, ValueType.UINT32)),
+            ),
+            is_empty=True,
+        ),
+    )
+
+
 def _outer(
-    provider: Element, channel: Element, computer: str, related_index: int, payload: int, is_user_data: bool
+    provider: Element,
+    channel: Element,
+    computer: str,
+    related_index: int,
+    payload: int,
+    is_user_data: bool,
+    is_legacy: bool = False,
 ) -> Template:
     system = Element(
         "System",
@@ -154,10 +199,10 @@ def _outer(
                 (_optional(3, ValueType.UINT16),),
                 dependency=3,
             ),
-            _leaf("Version", 11, ValueType.UINT8),
+            *(() if is_legacy else (_leaf("Version", 11, ValueType.UINT8),)),
             _leaf("Level", 0, ValueType.UINT8),
             _leaf("Task", 2, ValueType.UINT16),
-            _leaf("Opcode", 1, ValueType.UINT8),
+            *(() if is_legacy else (_leaf("Opcode", 1, ValueType.UINT8),)),
             _leaf("Keywords", 5, ValueType.HEX64),
             Element(
                 "TimeCreated",
@@ -165,22 +210,7 @@ def _outer(
                 is_empty=True,
             ),
             _leaf("EventRecordID", 10, ValueType.UINT64),
-            Element(
-                "Correlation",
-                (
-                    Attribute("ActivityID", _optional(7, ValueType.GUID)),
-                    Attribute("RelatedActivityID", _optional(related_index, ValueType.GUID)),
-                ),
-                is_empty=True,
-            ),
-            Element(
-                "Execution",
-                (
-                    Attribute("ProcessID", _optional(8, ValueType.UINT32)),
-                    Attribute("ThreadID", _optional(9, ValueType.UINT32)),
-                ),
-                is_empty=True,
-            ),
+            *(() if is_legacy else _correlation(related_index)),
             channel,
             Element("Computer", children=(computer,)),
             Element("Security", (Attribute("UserID", _optional(12, ValueType.SID)),), is_empty=True),
@@ -224,6 +254,7 @@ def _own_system(provider: Provider, channel: str, computer: str, is_user_data: b
         related_index=18,
         payload=19,
         is_user_data=is_user_data,
+        is_legacy=provider.is_legacy,
     )
 
 
@@ -233,11 +264,14 @@ def _payload_instance(payload: Payload) -> Instance:
         contents = tuple(value for _, value in payload.fields)
         if payload.data is not None:
             contents += (values.uint32(len(payload.data)), values.binary(payload.data))
-        return Instance(_named_data(names, payload.data is not None), contents)
+        return Instance(_named_data(names, payload.data is not None, payload.name), contents)
     if isinstance(payload, ClassicData):
         strings = values.string_array(payload.strings) if payload.strings else _NO_STRINGS
         data = values.binary(payload.data) if payload.data else _NO_BINARY
         return Instance(_CLASSIC_DATA, (strings, values.uint32(len(payload.data or b"")), data))
+    if isinstance(payload, ErrorData):
+        names = tuple((name, value.declared) for name, value in payload.fields)
+        return Instance(_error_data(names), tuple(value for _, value in payload.fields))
     contents = tuple(_user_values(payload.root))
     return Instance(_user_data(_user_shape(payload.root)), contents)
 
@@ -253,7 +287,7 @@ _CLASSIC_DATA = Template(
 
 
 @cache
-def _named_data(names: tuple[tuple[str, ValueType], ...], has_binary: bool) -> Template:
+def _named_data(names: tuple[tuple[str, ValueType], ...], has_binary: bool, name: str | None) -> Template:
     """EventData of a manifest event. With a Binary its length comes before it and is not shown."""
     children = [
         Element("Data", (Attribute("Name", name),), (Substitution(index, kind),))
@@ -261,17 +295,30 @@ def _named_data(names: tuple[tuple[str, ValueType], ...], has_binary: bool) -> T
     ]
     if has_binary:
         children.append(Element("Binary", children=(Substitution(len(names) + 1, ValueType.BINARY),)))
-    return Template(Element("EventData", children=tuple(children)))
+    attributes = () if name is None else (Attribute("Name", name),)
+    return Template(Element("EventData", attributes, tuple(children)))
 
 
-# The shape of a UserData tree without its values: (name, namespace, declared type or child shapes).
-_Shape = tuple[str, str | None, "ValueType | tuple[_Shape, ...]"]
+@cache
+def _error_data(names: tuple[tuple[str, ValueType], ...]) -> Template:
+    """Elements instead of named Data, each of which goes when its value is null."""
+    children = tuple(_leaf(name, index, kind) for index, (name, kind) in enumerate(names))
+    return Template(Element("ProcessingErrorData", children=children))
+
+
+# The shape of a UserData tree without its values: (name, attributes, declared type or child shapes).
+_Shape = tuple[str, tuple[tuple[str, str], ...], "ValueType | tuple[_Shape, ...]"]
 
 
 def _user_shape(element: UserElement) -> _Shape:
+    attributes: tuple[tuple[str, str], ...] = ()
+    if element.has_event_namespace:
+        attributes = (("xmlns:auto-ns3", _EVENTS_NAMESPACE),)
+    if element.namespace is not None:
+        attributes += (("xmlns", element.namespace),)
     if isinstance(element.content, Value):
-        return element.name, element.namespace, element.content.declared
-    return element.name, element.namespace, tuple(_user_shape(child) for child in element.content)
+        return element.name, attributes, element.content.declared
+    return element.name, attributes, tuple(_user_shape(child) for child in element.content)
 
 
 def _user_values(element: UserElement) -> list[Value]:
@@ -288,8 +335,8 @@ def _user_data(shape: _Shape) -> Template:
 
 def _user_template_element(shape: _Shape, index: int) -> tuple[Element, int]:
     """The template element of a shape whose first value has `index`, and the next free index."""
-    name, namespace, content = shape
-    attributes = (Attribute("xmlns", namespace),) if namespace is not None else ()
+    name, pairs, content = shape
+    attributes = tuple(Attribute(key, value) for key, value in pairs)
     if isinstance(content, ValueType):
         return Element(name, attributes, (Substitution(index, content),)), index + 1
     children = []

@@ -1,12 +1,15 @@
-"""Logon events as Windows 10 and Server 2022 log them in the Security log."""
+"""Logon events of the Security log, in the version that the host's Windows writes."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from samples import shapes
 from samples.scenario import (
     HIGH,
     MEDIUM,
+    NETWORK_SERVICE,
+    NETWORK_SERVICE_LOGON_ID,
     NOBODY,
     SYSTEM_LOGON_ID,
     ZERO_GUID,
@@ -17,7 +20,7 @@ from samples.scenario import (
     Session,
     milliseconds,
 )
-from samples.shape import FieldInput
+from samples.shape import FieldInput, Shape
 
 _ELEVATED = {True: "%%1842", False: "%%1843"}
 _ADMIN_PRIVILEGES = (
@@ -47,6 +50,10 @@ _SERVICE_PRIVILEGES = (
 )
 
 
+Package = Literal["Kerberos", "NTLM", "CredSSP", "Basic"]
+ANONYMOUS = Account("ANONYMOUS LOGON", "NT AUTHORITY", "S-1-5-7")
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a network logon comes from."""
@@ -68,6 +75,13 @@ def subject(account: Account, logon_id: int) -> dict[str, FieldInput]:
 def _host_subject(host: Host) -> dict[str, FieldInput]:
     """Services appear under the SID of SYSTEM and the name of the computer account."""
     return subject(Account(host.account.name, host.account.domain, "S-1-5-18"), SYSTEM_LOGON_ID)
+
+
+def _logon_shape(host: Host) -> Shape:
+    """Version 0 up to Windows 7 and Server 2008 R2, 1 on 8.1 and 2012 R2, 2 from 10 and 2016 on."""
+    if host.is_windows_7:
+        return shapes.LOGON_V0
+    return shapes.LOGON if host.is_windows_10 else shapes.LOGON_V1
 
 
 def _log_on(host: Host, at: datetime, session: Session, fields: dict[str, FieldInput]) -> Event:
@@ -93,7 +107,15 @@ def _log_on(host: Host, at: datetime, session: Session, fields: dict[str, FieldI
         "TargetLinkedLogonId": 0,
         "ElevatedToken": _ELEVATED[session.label != MEDIUM],
     }
-    return host.log(shapes.LOGON, at, by=host.lsass, fields=defaults | fields, activity_id=host.new_guid())
+    shape = _logon_shape(host)
+    known = defaults | fields
+    return host.log(
+        shape,
+        at,
+        by=host.lsass,
+        fields={name: known[name] for name, _ in shape.fields},
+        activity_id=host.new_guid(),
+    )
 
 
 def special_logon(host: Host, at: datetime, session: Session) -> Event:
@@ -109,25 +131,91 @@ def special_logon(host: Host, at: datetime, session: Session) -> Event:
 
 
 def network_logon(
-    host: Host, at: datetime, account: Account, source: Source, *, is_ntlm: bool = False, label: str
+    host: Host,
+    at: datetime,
+    account: Account,
+    source: Source,
+    *,
+    label: str,
+    package: Package = "Kerberos",
+    logon_guid: str | None = None,
+    impersonation: str = "%%1833",
+    transmitted: str = "-",
+    session: Session | None = None,
 ) -> tuple[Session, list[Event]]:
-    """Type 3 with its 4672 if the token is elevated. Kerberos knows no workstation, NTLM no GUID."""
-    session = host.new_session(account, at, label)
+    """The logon a server sees, with its 4672 if the token is elevated.
+
+    Kerberos knows no workstation, NTLM no GUID. A Kerberos logon has the GUID that the domain controller
+    wrote in the 4769 of its ticket: `logon_guid`. CredSSP gives the server the password: type 8,
+    NetworkCleartext ("Administrative tools and logon types", Microsoft Learn; from memory: process and
+    package of that one). `impersonation` %%1840 is a delegated token, `transmitted` the services of S4U2Proxy.
+    """
+    session = session or host.new_session(account, at, label)
+    is_ntlm = package == "NTLM"
     fields: dict[str, FieldInput] = subject(NOBODY, 0) | {
         "LogonType": 3,
         "LogonProcessName": "NtLmSsp " if is_ntlm else "Kerberos",
         "AuthenticationPackageName": "NTLM" if is_ntlm else "Kerberos",
         "WorkstationName": source.workstation if is_ntlm else "-",
-        "LogonGuid": ZERO_GUID if is_ntlm else host.new_guid(),
+        "LogonGuid": ZERO_GUID if is_ntlm else logon_guid or host.new_guid(),
+        "TransmittedServices": transmitted,
         "LmPackageName": "NTLM V2" if is_ntlm else "-",
         "KeyLength": 128 if is_ntlm else 0,
         "IpAddress": source.address,
         "IpPort": str(source.port),
+        "ImpersonationLevel": impersonation,
     }
+    if package in ("CredSSP", "Basic"):
+        fields |= subject(NETWORK_SERVICE, NETWORK_SERVICE_LOGON_ID) | {
+            "LogonType": 8,
+            "LogonProcessName": "Advapi  ",
+            "AuthenticationPackageName": "Negotiate",
+            "ProcessId": host.winrm.pid,
+            "ProcessName": host.winrm.image,
+        }
     events = [_log_on(host, at, session, fields)]
     if label == HIGH:
         events.append(special_logon(host, at + milliseconds(0.2), session))
     return session, events
+
+
+def virtual_logon(host: Host, at: datetime, account: Account) -> tuple[Session, list[Event]]:
+    """The logon of a WinRM virtual account, which JEA runs as: an administrator's token of its own.
+
+    From memory: type and process; the SID S-1-5-94-* and VirtualAccount %%1842 are documented.
+    """
+    session = host.new_session(account, at, HIGH)
+    fields = subject(NETWORK_SERVICE, NETWORK_SERVICE_LOGON_ID) | {
+        "LogonType": 5,
+        "LogonProcessName": "Advapi  ",
+        "AuthenticationPackageName": "Negotiate",
+        "ProcessId": host.winrm.pid,
+        "ProcessName": host.winrm.image,
+        "VirtualAccount": "%%1842",
+    }
+    return session, [_log_on(host, at, session, fields), special_logon(host, at + milliseconds(0.2), session)]
+
+
+def run_as_logon(host: Host, at: datetime, account: Account) -> tuple[Session, list[Event]]:
+    """WinRM logs on the account of a RunAs endpoint with its stored password. From memory: type 4 and the 4648."""
+    session = host.new_session(account, at, HIGH)
+    service = host.network_service
+    explicit = explicit_credential(host, at, service, host.winrm, account, "localhost", "localhost")
+    fields = subject(service.account, service.logon_id) | {
+        "LogonType": 4,
+        "LogonProcessName": "Advapi  ",
+        "AuthenticationPackageName": "Negotiate",
+        "ProcessId": host.winrm.pid,
+        "ProcessName": host.winrm.image,
+    }
+    logon = _log_on(host, at + milliseconds(1), session, fields)
+    return session, [explicit, logon, special_logon(host, at + milliseconds(1.2), session)]
+
+
+def anonymous_logon(host: Host, at: datetime, source: Source) -> tuple[Session, Event]:
+    """What a server sees of a session that has no credentials to pass on: ANONYMOUS LOGON by NTLM."""
+    session, (event,) = network_logon(host, at, ANONYMOUS, source, package="NTLM", label=MEDIUM)
+    return session, event
 
 
 def interactive_logon(host: Host, at: datetime, session: Session, linked_logon_id: int) -> Event:
@@ -230,16 +318,28 @@ def logon_failure(
 
 
 def explicit_credential(
-    host: Host, at: datetime, caller: Session, by: Process, target: Account, server: str, service: str
+    host: Host,
+    at: datetime,
+    caller: Session,
+    by: Process,
+    target: Account,
+    server: str,
+    target_info: str,
+    *,
+    target_logon_guid: str = ZERO_GUID,
 ) -> Event:
-    """4648 towards another host. The SPN `service/server` in TargetInfo is from memory for WinRM."""
+    """4648: `target`'s credentials are used towards `server`.
+
+    `target_info` is the SPN; `HTTP/server` for WinRM is from memory. `target_logon_guid` equals the GUID of
+    the logon on the server if the ticket was had by Kerberos (Microsoft Learn, event 4648).
+    """
     fields = subject(caller.account, caller.logon_id) | {
         "LogonGuid": ZERO_GUID,
         "TargetUserName": target.name,
         "TargetDomainName": target.domain,
-        "TargetLogonGuid": ZERO_GUID,
+        "TargetLogonGuid": target_logon_guid,
         "TargetServerName": server,
-        "TargetInfo": f"{service}/{server}",
+        "TargetInfo": target_info,
         "ProcessId": by.pid,
         "ProcessName": by.image,
         "IpAddress": "-",

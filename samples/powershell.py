@@ -1,13 +1,15 @@
-"""PowerShell and WinRM events of Windows PowerShell 5.1 on Windows 10 and Server 2022."""
+"""Events of Windows PowerShell: 5.1 on Windows 10 and later, 4.0 on Server 2012 R2, 2.0 on Windows 7."""
 
 import base64
 from dataclasses import dataclass
 from datetime import datetime
 
 from samples import shapes
-from samples.scenario import Event, Host, Process, milliseconds
+from samples.scenario import Account, Event, Host, Process, milliseconds
+from samples.shape import Shape
 
 _PROVIDERS = ("Registry", "Alias", "Environment", "FileSystem", "Function", "Variable")
+_VERSIONS = {7601: "2.0", 9600: "4.0", 19041: "5.1.19041.3803", 20348: "5.1.20348.1"}
 # PowerShell cuts script blocks above this many characters into parts of 10,000 to 20,000.
 _LONGEST_WHOLE_SCRIPT = 20_000
 
@@ -19,7 +21,10 @@ def encode_command(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A PowerShell engine: one runspace in one process."""
+    """A PowerShell engine: one runspace in one process.
+
+    `connected_user` is who was authenticated, where the session runs as someone else.
+    """
 
     host: Host
     process: Process
@@ -28,14 +33,33 @@ class Engine:
     version: str
     host_id: str
     runspace_id: str
+    connected_user: Account | None = None
 
     @property
     def is_remote(self) -> bool:
         return self.host_name == "ServerRemoteHost"
 
+    @property
+    def logs_code(self) -> bool:
+        """Module logging came with PowerShell 3.0, script block logging with 5.0; 2.0 has neither."""
+        return not self.version.startswith(("2.", "4."))
 
-def new_engine(host: Host, process: Process, version: str, *, is_remote: bool = False) -> Engine:
+
+def powershell_version(host: Host) -> str:
+    """The version that came with the host's Windows."""
+    return _VERSIONS[host.build]
+
+
+def new_engine(
+    host: Host,
+    process: Process,
+    version: str | None = None,
+    *,
+    is_remote: bool = False,
+    connected_user: Account | None = None,
+) -> Engine:
     """The engine of a console, or of a remoting session: that one shows host version 1.0.0.0."""
+    version = version or powershell_version(host)
     return Engine(
         host,
         process,
@@ -44,6 +68,7 @@ def new_engine(host: Host, process: Process, version: str, *, is_remote: bool = 
         version,
         host.new_guid(),
         host.new_guid(),
+        connected_user,
     )
 
 
@@ -57,6 +82,8 @@ def _context(engine: Engine, sequence: int, *, has_runspace: bool) -> str:
         "EngineVersion": engine.version if has_runspace else "",
         "RunspaceId": engine.runspace_id if has_runspace else "",
     }
+    if engine.version.startswith("2."):
+        del known["HostApplication"]  # PowerShell 2.0 does not write the line, as real 400 of 2.0 show
     empty = ("PipelineId", "CommandName", "CommandType", "ScriptName", "CommandPath", "CommandLine")
     lines = [f"{key}={value}" for key, value in known.items()] + [f"{key}=" for key in empty]
     return "".join(f"\r\n\t{line}" for line in [f"SequenceNumber={sequence}\r\n", *lines])
@@ -97,7 +124,9 @@ def _engine_event(engine: Engine, at: datetime, state: str, previous: str, seque
 
 
 def open_console(engine: Engine, at: datetime) -> list[Event]:
-    """40961, 53504 and 40962 of a starting console; a remoting host logs 53504 only."""
+    """40961, 53504 and 40962 of a starting console; a remoting host logs 53504 only. 5.0 and later."""
+    if not engine.logs_code:
+        return []
     host, process = engine.host, engine.process
     sid = process.session.account.sid
     activity = host.new_guid()
@@ -119,7 +148,12 @@ def open_console(engine: Engine, at: datetime) -> list[Event]:
 def log_script(
     engine: Engine, at: datetime, text: str, *, part_size: int = 12_345, is_warning: bool = False
 ) -> list[Event]:
-    """4104 of one script block, in parts if it is long. PowerShell flags suspicious ones with level 3."""
+    """4104 of one script block, in parts if it is long. PowerShell flags suspicious ones with level 3.
+
+    Nothing from engines that cannot log code.
+    """
+    if not engine.logs_code:
+        return []
     step = len(text) if len(text) < _LONGEST_WHOLE_SCRIPT else part_size
     parts = [text[start : start + step] for start in range(0, len(text), step)]
     block_id, activity = engine.host.new_guid(), engine.host.new_guid()
@@ -145,7 +179,23 @@ def log_script(
 
 def log_command(engine: Engine, at: datetime, name: str, parameters: dict[str, str], sequence: int) -> Event:
     """4103: one cmdlet with its parameters, as module logging writes it."""
+    bindings = "".join(
+        f'ParameterBinding({name}): name="{key}"; value="{value}"\r\n' for key, value in parameters.items()
+    )
+    return _log_with_context(
+        engine, at, shapes.MODULE_LOG, f'CommandInvocation({name}): "{name}"\r\n{bindings}', name, sequence
+    )
+
+
+def log_error(engine: Engine, at: datetime, message: str, identifier: str, name: str, sequence: int) -> Event:
+    """4100: a command failed. `identifier` is the fully qualified error id."""
+    payload = f"Error Message = {message}\r\nFully Qualified Error ID = {identifier}\r\n"
+    return _log_with_context(engine, at, shapes.COMMAND_ERROR, payload, name, sequence)
+
+
+def _log_with_context(engine: Engine, at: datetime, shape: Shape, payload: str, name: str, sequence: int) -> Event:
     account = engine.process.session.account.full_name
+    connected = engine.connected_user.full_name if engine.connected_user else account
     context = {
         "Severity": "Informational",
         "Host Name": engine.host_name,
@@ -161,47 +211,18 @@ def log_command(engine: Engine, at: datetime, name: str, parameters: dict[str, s
         "Command Path": "",
         "Sequence Number": str(sequence),
         "User": account,
-        "Connected User": account if engine.is_remote else "",
+        "Connected User": connected if engine.is_remote else "",
         "Shell ID": "Microsoft.PowerShell",
     }
-    bindings = "".join(
-        f'ParameterBinding({name}): name="{key}"; value="{value}"\r\n' for key, value in parameters.items()
-    )
     return engine.host.log(
-        shapes.MODULE_LOG,
+        shape,
         at,
         by=engine.process,
         fields={
             "ContextInfo": "".join(f"        {key} = {value}\r\n" for key, value in context.items()),
             "UserData": "",
-            "Payload": f'CommandInvocation({name}): "{name}"\r\n{bindings}',
+            "Payload": payload,
         },
         activity_id=engine.host.new_guid(),
         user_sid=engine.process.session.account.sid,
-    )
-
-
-def open_wsman_session(host: Host, at: datetime, process: Process, target: Host, version: str) -> Event:
-    """WinRM 6 on the client: who connects is the local user, not the one whose credentials are used."""
-    return host.log(
-        shapes.WSMAN_SESSION,
-        at,
-        by=process,
-        fields={"connection": f"{target.computer}/wsman?PSVersion={version}"},
-        activity_id=host.new_guid(),
-        user_sid=process.session.account.sid,
-    )
-
-
-def create_shell(host: Host, at: datetime, process: Process, client_address: str) -> Event:
-    """WinRM 91 on the server, with the client address that recent builds add."""
-    account = process.session.account
-    uri = "http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
-    return host.log(
-        shapes.WSMAN_SHELL,
-        at,
-        by=host.winrm,
-        fields={"resourceUri": f"{uri} ({account.full_name} clientIP: {client_address})"},
-        activity_id=host.new_guid(),
-        user_sid=account.sid,
     )

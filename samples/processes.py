@@ -7,7 +7,7 @@ from ntpath import basename
 from samples import shapes
 from samples.logons import subject
 from samples.scenario import HIGH, LABELS, MEDIUM, NOBODY, Event, Host, Process, Session, milliseconds
-from samples.shape import FieldInput
+from samples.shape import FieldInput, Shape
 
 _SYSTEM_PROCESS = 4
 _SYSMON_SID = "S-1-5-18"
@@ -32,12 +32,14 @@ _VERSIONS = {
 }
 
 
-def sysmon_time(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
+def sysmon_time(host: Host, at: datetime) -> str:
+    shown = host.shown(at)
+    return f"{shown:%Y-%m-%d %H:%M:%S}.{shown.microsecond // 1000:03d}"
 
 
 def _file_version(host: Host, company: str) -> str:
-    windows = f"10.0.{host.build}.1 (WinBuild.160101.0800)"
+    system = "6.1" if host.is_windows_7 else "10.0" if host.is_windows_10 else "6.3"
+    windows = f"{system}.{host.build}.1 (WinBuild.160101.0800)"
     return {_MICROSOFT: windows, "Sysinternals": "2.43"}.get(company, "-")
 
 
@@ -78,7 +80,7 @@ def start_process(
     description, product, company = _VERSIONS.get(name, ("-", "-", "-"))
     fields: dict[str, FieldInput] = {
         "RuleName": "-",
-        "UtcTime": sysmon_time(at),
+        "UtcTime": sysmon_time(host, at),
         "ProcessGuid": process.guid,
         "ProcessId": pid,
         "Image": image,
@@ -117,12 +119,12 @@ def _audit_start(host: Host, at: datetime, process: Process, parent: Process) ->
     owner, creator = process.session, parent.session
     is_handed_over = owner.logon_id != creator.logon_id
     target = owner.account if is_handed_over else NOBODY
-    fields: dict[str, FieldInput] = _subject_of(host, creator) | {
+    known: dict[str, FieldInput] = _subject_of(host, creator) | {
         "NewProcessId": process.pid,
         "NewProcessName": process.image,
         "TokenElevationType": _elevation_type(owner),
         "ProcessId": parent.pid,
-        "CommandLine": process.command_line,
+        "CommandLine": process.command_line if host.has_command_lines else "",
         "TargetUserSid": target.sid,
         "TargetUserName": target.name,
         "TargetDomainName": target.domain,
@@ -130,7 +132,16 @@ def _audit_start(host: Host, at: datetime, process: Process, parent: Process) ->
         "ParentProcessName": parent.image,
         "MandatoryLabel": owner.label,
     }
-    return host.log(shapes.PROCESS_START, at, by=_SYSTEM_PROCESS, fields=fields)
+    shape = _start_shape(host)
+    fields = {name: known[name] for name, _ in shape.fields}
+    return host.log(shape, at, by=_SYSTEM_PROCESS, fields=fields)
+
+
+def _start_shape(host: Host) -> Shape:
+    """Version 0 up to Windows 7 and Server 2008 R2, 1 with the command line on 8.1 and 2012 R2, 2 from 10 on."""
+    if host.is_windows_7:
+        return shapes.PROCESS_START_V0
+    return shapes.PROCESS_START if host.is_windows_10 else shapes.PROCESS_START_V1
 
 
 def _elevation_type(session: Session) -> str:
@@ -161,7 +172,7 @@ def end_process(host: Host, at: datetime, process: Process, *, has_audit: bool =
         events.append(host.log(shapes.PROCESS_END, at, by=_SYSTEM_PROCESS, fields=fields))
     ended: dict[str, FieldInput] = {
         "RuleName": "-",
-        "UtcTime": sysmon_time(at),
+        "UtcTime": sysmon_time(host, at),
         "ProcessGuid": process.guid,
         "ProcessId": process.pid,
         "Image": process.image,
@@ -183,7 +194,7 @@ def connect(host: Host, at: datetime, process: Process, port: int, target: Host,
     """Sysmon 3 of an outgoing TCP connection."""
     fields: dict[str, FieldInput] = {
         "RuleName": "-",
-        "UtcTime": sysmon_time(at),
+        "UtcTime": sysmon_time(host, at),
         "ProcessGuid": process.guid,
         "ProcessId": process.pid,
         "Image": process.image,
@@ -210,12 +221,12 @@ def connect(host: Host, at: datetime, process: Process, port: int, target: Host,
 def create_file(host: Host, at: datetime, process: Process, path: str) -> Event:
     fields: dict[str, FieldInput] = {
         "RuleName": "-",
-        "UtcTime": sysmon_time(at),
+        "UtcTime": sysmon_time(host, at),
         "ProcessGuid": process.guid,
         "ProcessId": process.pid,
         "Image": process.image,
         "TargetFilename": path,
-        "CreationUtcTime": sysmon_time(at),
+        "CreationUtcTime": sysmon_time(host, at),
         "User": process.session.account.full_name,
     }
     return host.log(shapes.SYSMON_FILE_CREATED, at, by=host.sysmon, fields=fields, user_sid=_SYSMON_SID)

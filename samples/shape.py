@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from samples import values
 from samples.events import Provider
 from samples.values import Value
 
-FieldInput = str | int | bool
+FieldInput = str | int | bool | bytes | datetime
 
 
 def _text(value: FieldInput) -> str:
@@ -22,15 +23,31 @@ def _number(value: FieldInput) -> int:
     return value
 
 
+def _data(value: FieldInput) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError(f"bytes expected, not {value!r}")
+    return value
+
+
+def _moment(value: FieldInput) -> datetime:
+    if not isinstance(value, datetime):
+        raise TypeError(f"time expected, not {value!r}")
+    return value
+
+
 # How a field's type is called in the field lists below.
 _ENCODERS: dict[str, Callable[[FieldInput], Value]] = {
     "str": lambda value: values.string(_text(value)),
     "u16": lambda value: values.uint16(_number(value)),
     "i32": lambda value: values.int32(_number(value)),
+    "u64": lambda value: values.uint64(_number(value)),
+    "bin": lambda value: values.binary(_data(value)),
+    "time": lambda value: values.filetime(values.filetime_from(_moment(value))),
     "u32": lambda value: values.uint32(_number(value)),
     "bool": lambda value: values.boolean(bool(_number(value))),
     "guid": lambda value: values.guid(_text(value)),
     "ptr": lambda value: values.pointer(_number(value)),
+    "size": lambda value: values.size(_number(value)),
     "sid": lambda value: values.sid(_text(value)),
     "hex32": lambda value: values.hex32(_number(value)),
     "hex64": lambda value: values.hex64(_number(value)),
@@ -50,7 +67,9 @@ class Shape:
     """An event of one version. `fields` holds (name, type) in the order of the real event.
 
     `user_data`: (element, namespace) if the fields stand in UserData. A classic shape has no fields: its
-    strings are given with the event.
+    strings are given with the event. `is_processing_error`: the fields are those of ProcessingErrorData.
+    `has_event_namespace`: see UserElement.
+    `data_name`: the Name of EventData itself.
     """
 
     provider: Provider
@@ -65,6 +84,9 @@ class Shape:
     qualifiers: int | None = None
     user_data: tuple[str, str] | None = None
     is_classic: bool = False
+    is_processing_error: bool = False
+    has_event_namespace: bool = False
+    data_name: str | None = None
     witness: Witness | None = None
     basis: str = ""
 

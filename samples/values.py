@@ -132,6 +132,11 @@ def pointer(number: int) -> Value:
     return Value(ValueType.HEX64, struct.pack("<Q", number), ValueType.SIZE)
 
 
+def size(number: int) -> Value:
+    """A pointer as Vista's records carry it: under its declared type, 32 bits of it."""
+    return _value(ValueType.SIZE, struct.pack("<I", number))
+
+
 def hex32(number: int) -> Value:
     return _value(ValueType.HEX32, struct.pack("<I", number))
 

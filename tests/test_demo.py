@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from evtxhunt.cli import app
 from tests.conftest import REPOSITORY
 from tests.logs import rows
+from tests.planned import PLANNED
 
 DEMO = REPOSITORY / "samples" / "demo"
 TRUTH = tomllib.loads((DEMO / "truth.toml").read_text())
@@ -42,6 +43,8 @@ def named(records: list[dict[str, object]]) -> set[tuple[str, int]]:
 @pytest.mark.parametrize("expected", TRUTH["expected"], ids=lambda item: f"{item['detection']}-{item['text']}")
 def test_expected_finding_cites_its_records_and_no_others(expected: dict[str, object], folder: Path) -> None:
     detection = str(expected["detection"])
+    if detection in PLANNED:
+        pytest.skip("this detection is still to come")
     found = cited(folder, detection, str(expected["host"]))
     assert named(expected["records"]) <= found  # type: ignore[arg-type]
     allowed = set()
@@ -71,7 +74,7 @@ def test_every_record_of_the_demo_is_accounted_for(folder: Path) -> None:
     assert rows(
         folder / "demo.duckdb",
         "SELECT sum(expected), sum(parsed), sum(failed), (SELECT count(*) FROM event) FROM source_file",
-    ) == [(749, 749, 0, 749)]
+    ) == [(909, 909, 0, 909)]
 
 
 def test_findings_are_json_that_machines_can_read(folder: Path) -> None:

@@ -38,6 +38,8 @@ _HEX = re.compile(r"0[xX]0*([0-9A-Fa-f]+)")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|\+00:00)?")
 # dissect shows booleans as 1 and 0; these are the Boolean fields of Sysmon 3.
 _BOOLEAN_FIELDS = {"Initiated", "SourceIsIpv6", "DestinationIsIpv6"}
+# Texts that look like a GUID value of dissect's.
+_UPPER_CASE_TEXTS = {"shellId", "commandId"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,7 @@ def _dissect_text(key: str, item: Any) -> str | tuple[str, ...]:
         return {"1": "true", "0": "false"}[text]
     # dissect prints the bytes of a GUID value without swapping its first three numbers; a GUID that a
     # template holds as text is right already.
-    if text.isupper() and (match := _GUID.fullmatch(text)):
+    if key not in _UPPER_CASE_TEXTS and text.isupper() and (match := _GUID.fullmatch(text)):
         return str(UUID(bytes_le=UUID(match[1]).bytes))
     return canonical(text)
 

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 
 CHUNK_SIZE = 65536
@@ -168,6 +169,55 @@ def read_tree(path: Path, header_record_id: int) -> Tree:
             if record_id == header_record_id:
                 return chunk.tree(offset)
     raise LookupError(f"{path}: no record {header_record_id}")
+
+
+def real_fields(
+    path: Path, event_ids: set[int]
+) -> Iterator[tuple[tuple[str, str, int, int], tuple[tuple[str, int], ...]]]:
+    """(channel, provider, event id, version) and the (name, declared type) of the fields of a file's records.
+
+    Records that do not have one of the two forms of System block that Windows writes today are left out.
+    """
+    for chunk in read_chunks(path.read_bytes()):
+        try:
+            trees = [chunk.tree(offset) for offset, _, _ in chunk.records()]
+        except (AssertionError, struct.error, UnicodeDecodeError, IndexError):
+            continue  # damaged on purpose
+        for tree in trees:
+            if len(tree.values) not in (18, 20):
+                continue
+            event_id = int.from_bytes(_bytes(tree.values[3]), "little")
+            payloads = [value for kind, value in tree.values if kind == BINXML and isinstance(value, Tree)]
+            if event_id in event_ids and len(payloads) == 1:
+                version = int.from_bytes(_bytes(tree.values[11]), "little")
+                yield (*_place(tree), event_id, version), tuple(_fields(payloads[0]))
+
+
+def _bytes(value: "tuple[int, bytes | Tree]") -> bytes:
+    return value[1] if isinstance(value[1], bytes) and value[0] != NULL else b""
+
+
+def _place(tree: Tree) -> tuple[str, str]:
+    """Channel and provider, which are values of the shared template and texts of the other."""
+    if len(tree.values) == 18:
+        provider, channel = (_bytes(tree.values[index]).decode("utf-16-le") for index in (14, 16))
+        return channel, provider
+    names = [(before.name, node.name) for before, node in pairwise(_named(tree.nodes)) if node.kind == "text"]
+    return dict(names).get("Channel", ""), dict(names).get("Name", "")
+
+
+def _named(nodes: tuple[Node, ...]) -> list[Node]:
+    return [node for node in nodes if node.kind in ("element", "attribute", "text")]
+
+
+def _fields(payload: Tree) -> Iterator[tuple[str, int]]:
+    """Data is known by its Name, any other element by its own."""
+    name = ""
+    for node in payload.nodes:
+        if (node.kind == "element" and node.name != "Data") or node.kind == "text":
+            name = node.name
+        elif node.kind in ("substitution", "optional"):
+            yield name, node.declared_type
 
 
 def hash_units(data: bytes) -> int:
