@@ -1,121 +1,30 @@
 """The ordinary morning around the demo's attack: staff, services, an administrator's remoting."""
 
-import random
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from samples.cast import ADM_OPS, MANAGEMENT_ADDRESS, STAFF
 from samples.desks import Desk
-from samples.logons import (
-    Source,
-    logoff,
-    logon_failure,
-    network_logon,
-    service_logon,
-)
+from samples.logons import Source
 from samples.powershell import new_engine, open_console, start_engine, stop_engine
-from samples.processes import change_service, end_process, start_process
+from samples.processes import end_process, start_process
+from samples.quiet import Dice, mistype, run_services, serve_files, use_programs
 from samples.remoting import SYSTEM32, Client, Login, open_shell
-from samples.scenario import MEDIUM, Event, Host, milliseconds
+from samples.scenario import Event, milliseconds
 from samples.story import Story
-
-_BEGIN = "07:58:00"
-_SERVICES = (
-    ("Windows Update", "wuauserv"),
-    ("Windows Modules Installer", "TrustedInstaller"),
-    ("Background Intelligent Transfer Service", "BITS"),
-    ("Software Protection", "sppsvc"),
-    ("WinHTTP Web Proxy Auto-Discovery Service", "WinHttpAutoProxySvc"),
-)
-_TASKS = (
-    ("taskhostw.exe", "taskhostw.exe Install $(Arg0)"),
-    ("svchost.exe", "C:\\Windows\\system32\\svchost.exe -k wsappx -p -s ClipSVC"),
-    ("MpCmdRun.exe", '"C:\\Program Files\\Windows Defender\\MpCmdRun.exe" SignaturesUpdateService'),
-    ("usoclient.exe", "C:\\Windows\\system32\\usoclient.exe StartScan"),
-    ("dllhost.exe", "C:\\Windows\\system32\\DllHost.exe /Processid:{AB8902B4-09CA-4BB6-B78D-A8F59079A8D5}"),
-)
-_PROGRAMS = (
-    "C:\\Program Files\\Microsoft Office\\root\\Office16\\OUTLOOK.EXE",
-    "C:\\Program Files\\Microsoft Office\\root\\Office16\\EXCEL.EXE",
-    "C:\\Program Files (x86)\\Microsoft\\Edge\\Application\\msedge.exe",
-    "C:\\Windows\\System32\\notepad.exe",
-)
-
-
-class _Dice:
-    """Repeatable chance. Only Random.random() is promised to stay the same in later Pythons."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-
-    def below(self, limit: int) -> int:
-        return int(self._random.random() * limit)
-
-    def moments(self, begin: datetime, end: datetime, mean_seconds: float) -> list[datetime]:
-        """Times from `begin` to `end` with gaps of half to one and a half times the mean."""
-        moments: list[datetime] = []
-        at = begin
-        while True:
-            at += timedelta(microseconds=int(mean_seconds * (0.5 + self._random.random()) * 1_000_000))
-            if at >= end:
-                return moments
-            moments.append(at)
 
 
 def tell_morning(story: Story, desk: Desk) -> None:
-    _serve_files(story, _Dice(7))
-    _run_services(story, story.host("SRV02"), _Dice(11), 340)
-    _run_services(story, story.host("WS07"), _Dice(13), 600)
-    _use_programs(story, desk, _Dice(17))
-    _mistype(story)
+    ws07, srv02 = story.host("WS07"), story.host("SRV02")
+    begin, end = story.clock("07:58:00"), story.clock("10:05:00")
+    serve_files(srv02, begin, end, Dice(7), 62)
+    run_services(srv02, begin, end, Dice(11), 340)
+    run_services(ws07, begin, end, Dice(13), 600)
+    use_programs(desk, story.clock("08:03:10"), end, Dice(17), 520)
+    typed = mistype(srv02, story.clock("08:31:12.330"), STAFF[3], Source("192.0.2.43", 51877, "WS43"))
+    story.near_miss("logon_failure_burst", srv02, "three typing errors of one user", typed)
     _administer(story)
     _inventory(story)
     _administer_old_host(story)
-
-
-def _serve_files(story: Story, dice: _Dice) -> None:
-    """Staff use the shares of SRV02: short Kerberos logons, of people and of their computers."""
-    for at in dice.moments(story.clock(_BEGIN), story.clock("10:06:00"), 62):
-        number = dice.below(len(STAFF))
-        source = Source(f"192.0.2.{40 + number}", 49200 + dice.below(12000))
-        session, _ = network_logon(story.host("SRV02"), at, STAFF[number], source, label=MEDIUM)
-        logoff(story.host("SRV02"), at + timedelta(seconds=10 + dice.below(40)), session, 3)
-
-
-def _run_services(story: Story, host: Host, dice: _Dice, mean_seconds: float) -> None:
-    """Service logons, scheduled programs of SYSTEM, and services that come and go."""
-    for at in dice.moments(story.clock(_BEGIN), story.clock("10:05:00"), mean_seconds):
-        service_logon(host, at)
-        name, command = _TASKS[dice.below(len(_TASKS))]
-        process, _ = start_process(host, at + timedelta(seconds=3), host.scheduler, f"{SYSTEM32}\\{name}", command)
-        end_process(host, at + timedelta(seconds=5 + dice.below(90)), process)
-        title, short = _SERVICES[dice.below(len(_SERVICES))]
-        change_service(host, at + timedelta(seconds=1), title, short, is_running=True)
-        change_service(host, at + timedelta(seconds=120 + dice.below(60)), title, short, is_running=False)
-
-
-def _use_programs(story: Story, desk: Desk, dice: _Dice) -> None:
-    for at in dice.moments(story.clock("08:03:10"), story.clock("10:04:00"), 520):
-        image = _PROGRAMS[dice.below(len(_PROGRAMS))]
-        process, _ = start_process(
-            story.host("WS07"), at, desk.explorer, image, f'"{image}"', folder="C:\\Users\\jdoe\\"
-        )
-        end_process(story.host("WS07"), at + timedelta(seconds=60 + dice.below(400)), process)
-
-
-def _mistype(story: Story) -> None:
-    """Three wrong passwords in a row, then the right one: below every threshold."""
-    at = story.clock("08:31:12.330")
-    source = Source("192.0.2.43", 51877, "WS43")
-    user = STAFF[3]
-    events = [
-        logon_failure(story.host("SRV02"), at + timedelta(seconds=6 * number), user.name, "CORP", source)
-        for number in range(3)
-    ]
-    session, _ = network_logon(
-        story.host("SRV02"), at + timedelta(seconds=25), user, source, package="NTLM", label=MEDIUM
-    )
-    logoff(story.host("SRV02"), at + timedelta(seconds=60), session, 3)
-    story.near_miss("logon_failure_burst", story.host("SRV02"), "three typing errors of one user", events)
 
 
 def _administer(story: Story) -> None:

@@ -7,6 +7,7 @@ from samples.logons import interactive_logon, special_logon
 from samples.powershell import Engine, new_engine, open_console, start_engine
 from samples.processes import start_process
 from samples.scenario import HIGH, Account, Host, Process, Session, milliseconds
+from samples.story import Story
 
 CONSOLE = "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe"
 
@@ -46,3 +47,11 @@ def open_powershell(desk: Desk, at: datetime, command: str = f'"{CONSOLE}"', *, 
     open_console(engine, at + milliseconds(300))
     start_engine(engine, at + milliseconds(350))
     return engine
+
+
+def seat(story: Story, name: str, account: Account, sits: str, opens: str) -> Engine:
+    """`account` logs on at the host `name` and opens an elevated PowerShell there; clock times of the day."""
+    host = story.host(name)
+    desk = sit_down(host, story.clock(sits), account)
+    story.tell(desk.session.start, host, account, f"logs on at {name}")
+    return open_powershell(desk, story.clock(opens))

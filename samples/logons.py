@@ -141,7 +141,9 @@ def network_logon(
     logon_guid: str | None = None,
     impersonation: str = "%%1833",
     transmitted: str = "-",
+    key_length: int = 128,
     session: Session | None = None,
+    has_special: bool = True,
 ) -> tuple[Session, list[Event]]:
     """The logon a server sees, with its 4672 if the token is elevated.
 
@@ -160,7 +162,7 @@ def network_logon(
         "LogonGuid": ZERO_GUID if is_ntlm else logon_guid or host.new_guid(),
         "TransmittedServices": transmitted,
         "LmPackageName": "NTLM V2" if is_ntlm else "-",
-        "KeyLength": 128 if is_ntlm else 0,
+        "KeyLength": key_length if is_ntlm else 0,
         "IpAddress": source.address,
         "IpPort": str(source.port),
         "ImpersonationLevel": impersonation,
@@ -174,7 +176,7 @@ def network_logon(
             "ProcessName": host.winrm.image,
         }
     events = [_log_on(host, at, session, fields)]
-    if label == HIGH:
+    if label == HIGH and has_special:
         events.append(special_logon(host, at + milliseconds(0.2), session))
     return session, events
 
@@ -210,6 +212,21 @@ def run_as_logon(host: Host, at: datetime, account: Account) -> tuple[Session, l
     }
     logon = _log_on(host, at + milliseconds(1), session, fields)
     return session, [explicit, logon, special_logon(host, at + milliseconds(1.2), session)]
+
+
+def group_membership(host: Host, at: datetime, session: Session, groups: tuple[str, ...]) -> Event:
+    """4627: the groups, as SIDs, in the token of a network logon. Windows 10 and 2016 on, if audited."""
+    fields = subject(NOBODY, 0) | {
+        "TargetUserSid": session.account.sid,
+        "TargetUserName": session.account.name,
+        "TargetDomainName": session.account.domain,
+        "TargetLogonId": session.logon_id,
+        "LogonType": 3,
+        "EventIdx": 1,
+        "EventCountTotal": 1,
+        "GroupMembership": "".join(f"\r\n\t\t%{{{sid}}}" for sid in groups),
+    }
+    return host.log(shapes.GROUP_MEMBERSHIP, at, by=host.lsass, fields=fields)
 
 
 def anonymous_logon(host: Host, at: datetime, source: Source) -> tuple[Session, Event]:

@@ -256,3 +256,34 @@ def change_service(host: Host, at: datetime, title: str, name: str, *, is_runnin
         fields={"param1": title, "param2": state},
         binary=binary,
     )
+
+
+def set_registry(host: Host, at: datetime, process: Process, key: str, details: str) -> Event:
+    """Sysmon 13 of a registry value; `key` is the whole path with the value's name."""
+    fields: dict[str, FieldInput] = {
+        "RuleName": "-",
+        "EventType": "SetValue",
+        "UtcTime": sysmon_time(host, at),
+        "ProcessGuid": process.guid,
+        "ProcessId": process.pid,
+        "Image": process.image,
+        "TargetObject": key,
+        "Details": details,
+        "User": process.session.account.full_name,
+    }
+    return host.log(shapes.SYSMON_REGISTRY_VALUE, at, by=host.sysmon, fields=fields, user_sid=_SYSMON_SID)
+
+
+def use_pipe(host: Host, at: datetime, process: Process, pipe: str, *, is_new: bool) -> Event:
+    """Sysmon 17 of a pipe that is created, 18 of one that is connected to."""
+    fields: dict[str, FieldInput] = {
+        "RuleName": "-",
+        "EventType": "CreatePipe" if is_new else "ConnectPipe",
+        "UtcTime": sysmon_time(host, at),
+        "ProcessGuid": process.guid,
+        "ProcessId": process.pid,
+        "PipeName": pipe,
+        "Image": process.image,
+    }
+    shape = shapes.SYSMON_PIPE_CREATED if is_new else shapes.SYSMON_PIPE_CONNECTED
+    return host.log(shape, at, by=host.sysmon, fields=fields, user_sid=_SYSMON_SID)

@@ -128,6 +128,12 @@ class Shell:
         self.truth.witness("module_log", event)
         return event
 
+    def expect_programs(self, *, is_benign: bool = False) -> None:
+        """The detection of programs below the session's process must cite all that ran so far."""
+        events = self.truth.witnesses["child_process"]
+        text = f"programs of {self.logon.account.name}'s session on {self.host.name}"
+        self.story.expect("remoting_child_process", self.host, text, events, is_benign=is_benign)
+
     def close(self, at: datetime, reason: Literal["closed", "killed", "unknown"] = "closed") -> None:
         """The session ends; if its process is killed there is no 403, if nobody knows there is nothing."""
         truth, host, client = self.truth, self.host, self.client
@@ -138,8 +144,9 @@ class Shell:
             _log_client_close(self, at)
             if self.engine is not None:
                 truth.witness("engine_stop", stop_engine(self.engine, at + milliseconds(40)))
-            if host.is_windows_7:
-                truth.witness("shell_end", _log_old_shell(host, at, self.logon.account, self.activity_id, is_end=True))
+            if not host.is_windows_10:
+                ended = _log_old_shell(host, at, truth.user, truth.resource_uri, self.activity_id, is_end=True)
+                truth.witness("shell_end", ended)
         truth.witness("host_process_end", end_process(host, at + milliseconds(80), self.process))
         for session, logon_type in self.logons:
             truth.witness("logoff", logoff(host, at + milliseconds(130), session, logon_type))
@@ -161,6 +168,7 @@ def open_shell(
     has_client_ip: bool = True,
     shown_address: str | None = None,
     logon_count: int = 3,
+    has_special: bool = True,
     text: str = "",
 ) -> Shell:
     """The client connects to `target` at `at`, and the session's process runs a second later.
@@ -186,7 +194,7 @@ def open_shell(
     story.sessions.append(truth)
     ticket, port = _authenticate(story, truth, at, client, target, login, name or target.computer)
     client_activity_id = _log_client_open(truth, at, client, uri, kind, name or target.computer)
-    logons = _log_on(truth, at, client, target, login, ticket, port, shown_address, logon_count)
+    logons = _log_on(truth, at, client, target, login, ticket, port, shown_address, logon_count, has_special)
     logon = logons[-1][0]
     begin = at + milliseconds(1240)
     if virtual_account is not None:
@@ -280,6 +288,7 @@ def _log_on(
     port: int,
     shown_address: str | None,
     count: int,
+    has_special: bool,
 ) -> list[tuple[Session, int]]:
     """WinRM authenticates each connection, so one session leaves several logons; the last one stays."""
     label = HIGH if login.is_admin else MEDIUM
@@ -296,10 +305,12 @@ def _log_on(
             package=login.package,
             logon_guid=ticket,
             impersonation="%%1840" if login.is_delegated else "%%1833",
+            has_special=has_special,
+            key_length=128 if number else 0,  # both occur in real NTLM V2 logons
         )
         truth.witness("logon", events[0])
         truth.witness("special_logon", events[1:])
-        if target.is_windows_7:
+        if not target.is_windows_10:
             truth.witness("winrm_authentication", _log_old_authentication(target, begin, login))
         logon_type = 8 if login.package in ("CredSSP", "Basic") else 3
         if number < count - 1:
@@ -326,11 +337,13 @@ def _log_client_open(truth: RemoteSession, at: datetime, client: Client, uri: st
     )
     truth.witness("client_session", opened)
     created = host.log(shapes.SESSION_CREATED, at + milliseconds(12), by=process, activity_id=activity, user_sid=sid)
+    shape = shapes.SHELL_CREATING_OLD if host.is_windows_7 else shapes.SHELL_CREATING
+    known = {"resourceUri": uri, "shellId": str(uuid5(SCENARIO_NAMESPACE, activity)).upper()}
     shell = host.log(
-        shapes.SHELL_CREATING,
+        shape,
         at + milliseconds(30),
         by=process,
-        fields={"resourceUri": uri, "shellId": str(uuid5(SCENARIO_NAMESPACE, activity)).upper()},
+        fields={key: known[key] for key, _ in shape.fields},
         activity_id=activity,
         user_sid=sid,
     )
@@ -357,8 +370,10 @@ def _log_server_open(
     truth: RemoteSession, begin: datetime, host: Host, user: Account, uri: str, address: str | None, activity_id: str
 ) -> None:
     """91, on recent builds with user and client address; 81 and 82 on Windows 7."""
+    if not host.is_windows_10:
+        asked = _log_old_shell(host, begin - milliseconds(190), user, uri, activity_id, is_end=False)
+        truth.witness("shell_request", asked)
     if host.is_windows_7:
-        truth.witness("shell", _log_old_shell(host, begin - milliseconds(120), user, activity_id, is_end=False))
         return
     shown = f"{uri} ({user.full_name} clientIP: {address})" if address and host.is_windows_10 else uri
     event = host.log(
@@ -409,12 +424,12 @@ def _log_old_authentication(host: Host, at: datetime, login: Login) -> list[Even
     ]
 
 
-def _log_old_shell(host: Host, at: datetime, user: Account, activity_id: str, *, is_end: bool) -> list[Event]:
+def _log_old_shell(host: Host, at: datetime, user: Account, uri: str, activity_id: str, *, is_end: bool) -> list[Event]:
     """81 and 82 of a request, 134 of its answer: CreateShell and DeleteShell bound the session."""
     operation = "DeleteShell" if is_end else "CreateShell"
     steps = (
         (shapes.REQUEST_RECEIVED, {"operationName": operation}),
-        (shapes.REQUEST_SENT_TO_PLUGIN, {"operation": operation, "resourceURI": POWERSHELL_URI}),
+        (shapes.REQUEST_SENT_TO_PLUGIN, {"operation": operation, "resourceURI": uri}),
         (shapes.RESPONSE_SENT, {"operationName": operation}),
     )
     return [

@@ -1,7 +1,7 @@
 """Hosts, accounts and sessions of a scenario, and the events they log, before record ids are known."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
@@ -74,7 +74,7 @@ class Event:
     shape: Shape
     channel: str
     time: int
-    payload: Payload
+    payload: Payload = field(repr=False)
     level: int
     process_id: int
     thread_id: int
@@ -112,6 +112,8 @@ class Host:
         self._muted: dict[str | tuple[str, int], datetime] = {}
         self._seed = seed
         self._count = 0
+        self._next_pid: int | None = None
+        self._next_logon_id: int | None = None
         self._start_services(boot)
 
     @property
@@ -174,8 +176,15 @@ class Host:
         self._count += 1
         return self._count
 
+    def reuse(self, *, pid: int | None = None, logon_id: int | None = None) -> None:
+        """The next process, the next session gets this id, which another one had before."""
+        self._next_pid, self._next_logon_id = pid, logon_id
+
     def new_pid(self) -> int:
-        """Unique on the host; Windows gives multiples of 4."""
+        """Unique on the host unless `reuse` was called; Windows gives multiples of 4."""
+        if self._next_pid is not None:
+            pid, self._next_pid = self._next_pid, None
+            return pid
         return 4096 + 4 * self._next()
 
     def new_port(self) -> int:
@@ -187,6 +196,9 @@ class Host:
 
     def new_session(self, account: Account, at: datetime, label: str = MEDIUM, terminal: int = 0) -> Session:
         """A session whose logon id, as on Windows, grows with time from boot on."""
+        if self._next_logon_id is not None:
+            logon_id, self._next_logon_id = self._next_logon_id, None
+            return Session(account, logon_id, at, label, terminal)
         elapsed = (at - self._boot) // timedelta(milliseconds=1)
         return Session(account, 0x10000 + elapsed // 5 + 3 * self._next(), at, label, terminal)
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from samples import shapes
-from samples.kerberos import ORDINARY_OPTIONS, grant_ticket, validate_ntlm
+from samples.kerberos import grant_ticket, validate_ntlm
 from samples.logons import Package, Source, logoff, network_logon, subject
 from samples.scenario import HIGH, MEDIUM, Account, Event, Host, Session, milliseconds
 from samples.shape import FieldInput
@@ -28,24 +28,21 @@ def open_share(
     package: Package = "Kerberos",
     is_admin: bool = False,
     is_write: bool = False,
-    options: int = ORDINARY_OPTIONS,
+    ticket: str | None = None,
     transmitted: str = "-",
-    impersonation: str = "%%1833",
     seconds: float = 20,
 ) -> tuple[Session, list[Event]]:
     """`account` opens `share` on `target` from `source`; all events in order, the first 4769 or 4776 on the DC.
 
-    `options` and `transmitted` are those of the ticket and the logon of S4U2Proxy.
+    `ticket` is the logon GUID of a ticket that was had before, by S4U2Proxy with `transmitted`.
     """
     dc, port = story.controller, source.new_port()
-    guid: str | None = None
+    guid = ticket
     events: list[Event] = []
-    if dc is not None and package == "Kerberos":
-        guid, granted = grant_ticket(
-            dc, at, account, target.account, source.address, port + 1, options=options, transmitted=transmitted
-        )
+    if dc is not None and package == "Kerberos" and ticket is None:
+        guid, granted = grant_ticket(dc, at, account, target.account, source.address, port + 1)
         events.append(granted)
-    elif dc is not None:
+    elif dc is not None and package == "NTLM":
         events.append(validate_ntlm(dc, at + milliseconds(8), account.name, source.name))
     session, logon = network_logon(
         target,
@@ -55,7 +52,6 @@ def open_share(
         label=HIGH if is_admin else MEDIUM,
         package=package,
         logon_guid=guid,
-        impersonation=impersonation,
         transmitted=transmitted,
     )
     events += logon

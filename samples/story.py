@@ -158,7 +158,7 @@ class Story:
         """`HH:MM:SS` or `HH:MM:SS.ffffff` of the story's day, UTC; hours above 23 are on later days."""
         return utc(self.day, text)
 
-    def host(self, name: str, *, boot: str = "06:30:11", skew: timedelta = timedelta(0)) -> Host:
+    def host(self, name: str, *, boot: datetime | None = None, skew: timedelta = timedelta(0)) -> Host:
         """A computer of the cast. The first call makes it; its options count then only."""
         if name not in self._hosts:
             computer = COMPUTERS[name]
@@ -167,7 +167,7 @@ class Story:
                 DOMAIN,
                 DNS_DOMAIN,
                 computer.address,
-                self.clock(boot),
+                boot or self.clock("06:30:11") - timedelta(days=1),
                 computer.build,
                 skew=skew,
                 seed=f"{self.name} ",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from samples.collection import Collection
 from samples.scenario import Event
-from samples.story import Hop, RemoteSession, Story
+from samples.story import Expectation, Hop, NearMiss, RemoteSession, Story
 
 _HEAD = """\
 # Ground truth of the logs beside this file, written by `python -m samples.build`. All of it is synthetic: the
@@ -19,7 +19,7 @@ _FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 
 
 def render_truth(story: Story, collection: Collection) -> str:
-    """TOML text; an expectation or near miss that cites what stands in no file is an error (KeyError)."""
+    """TOML text. ValueError if an expectation or near miss rests on nothing that stands in a file."""
     parts = [_HEAD + _pairs(name=story.name, title=story.title, day=_Raw(f"{story.day:%Y-%m-%d}"))]
     sources = {id(session.source) for session in story.sessions}
     for host in story.hosts:
@@ -51,13 +51,13 @@ def render_truth(story: Story, collection: Collection) -> str:
                 is_benign=expected.is_benign,
                 text=expected.text,
             )
-            + _records("records", expected.events, collection)
+            + _records("records", _required(expected, collection), collection)
             + _records("related", _placed(expected.related, collection), collection)
         )
     for miss in story.near_misses:
         parts.append(
             _table("near_miss", detection=miss.detection, host=miss.host.name, text=miss.text)
-            + _records("records", miss.events, collection)
+            + _records("records", _required(miss, collection), collection)
         )
     for gap in story.gaps:
         parts.append(_table("coverage", host=gap.host.name, channel=gap.channel, verdict=gap.verdict, text=gap.text))
@@ -139,6 +139,13 @@ def _hop(hop: Hop, names: dict[int, str], collection: Collection) -> str:
         is_failed=hop.is_failed,
         text=hop.text,
     ) + _records("records", _placed(hop.events, collection), collection)
+
+
+def _required(claim: Expectation | NearMiss, collection: Collection) -> list[Event]:
+    found = _placed(claim.events, collection)
+    if not found:
+        raise ValueError(f"{claim.detection} on {claim.host.name}: no record of {claim.text!r} stands in a file")
+    return found
 
 
 def _placed(events: Iterable[Event], collection: Collection) -> list[Event]:

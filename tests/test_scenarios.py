@@ -43,10 +43,12 @@ def findings(case: tuple[str, Path]) -> dict[tuple[str, str, str], set[tuple[str
         folder / "case.duckdb",
         "SELECT finding_id, detection_id, f.host, s.path, e.event_record_id FROM finding AS f"
         " JOIN finding_evidence USING (finding_id) JOIN event AS e USING (event_key)"
-        " JOIN source_file AS s USING (source_file_id) WHERE level <> 'informational'",
+        " JOIN source_file AS s USING (source_file_id) WHERE f.level <> 'informational'",
     ):
         file = Path(str(path)).relative_to(folder / name).as_posix()
-        found.setdefault((str(finding), str(detection), str(host)), set()).add((file, int(str(number))))
+        found.setdefault((str(finding), str(detection), str(host).partition(".")[0]), set()).add(
+            (file, int(str(number)))
+        )
     return found
 
 
