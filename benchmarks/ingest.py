@@ -1,6 +1,6 @@
 """Ingest against the limit that the parser alone sets, and the detections against the ingest, in one run.
 
-python -m benchmarks.ingest [--size MB] [--runs N]
+python -m benchmarks.ingest [--size MB] [--runs N] [--quiet-weeks]
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 import evtx
 
 from benchmarks.corpus import make_corpus
+from samples.bulk import write_weeks
 
 
 def parse_only(paths: list[Path]) -> dict[str, float]:
@@ -29,13 +30,13 @@ def parse_only(paths: list[Path]) -> dict[str, float]:
     return {"seconds": time.perf_counter() - started, "records": records}
 
 
-def ingest_all(paths: list[Path], case: Path) -> dict[str, float]:
+def ingest_all(folder: Path, case: Path) -> dict[str, float]:
     """A whole ingest into a new case, closed and checkpointed; then all detections on it."""
     from evtxhunt.pipeline.ingest import ingest
     from evtxhunt.pipeline.query import detect, load_query_set
 
     started = time.perf_counter()
-    summary = ingest([paths[0].parent], case)
+    summary = ingest([folder], case)
     seconds = time.perf_counter() - started
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     database = case.stat().st_size
@@ -61,18 +62,24 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--size", type=int, default=1024, help="MB of logs")
     options.add_argument("--runs", type=int, default=3)
+    options.add_argument(
+        "--quiet-weeks", action="store_true", help="synthetic weeks of 40 hosts, not copies of real logs"
+    )
     options.add_argument("--job", choices=["parse", "ingest"], help=argparse.SUPPRESS)
     options.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.job:
-        paths = sorted(given.folder.glob("*.evtx"))
+        paths = sorted(given.folder.rglob("*.evtx"))
         case = given.folder / "case.duckdb"
         case.unlink(missing_ok=True)
-        print(json.dumps(parse_only(paths) if given.job == "parse" else ingest_all(paths, case)))
+        print(json.dumps(parse_only(paths) if given.job == "parse" else ingest_all(given.folder, case)))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _, size = make_corpus(folder, given.size * 10**6)
+        if given.quiet_weeks:
+            size = write_weeks(folder, 40, size=given.size * 10**6).size
+        else:
+            _, size = make_corpus(folder, given.size * 10**6)
         print(f"{size / 1e6:,.0f} MB of logs on {os.cpu_count()} cores")
         limits, speeds, ratios = [], [], []
         for _ in range(given.runs):

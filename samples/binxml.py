@@ -19,6 +19,7 @@ TEMPLATE_BUCKETS = 32
 NO_DEPENDENCY = 0xFFFF
 
 _LARGEST_VALUE = 0xFFFF
+_NOTED = frozenset((ValueType.FILETIME, ValueType.GUID, ValueType.UINT64))
 
 _FRAGMENT_HEADER = b"\x0f\x01\x01\x00"
 _END_OF_STREAM = 0x00
@@ -137,6 +138,8 @@ class Memory:
         self.data = bytearray(CHUNK_HEADER_SIZE)
         self.name_heads = [0] * NAME_BUCKETS
         self.template_heads = [0] * TEMPLATE_BUCKETS
+        # Where values of `_NOTED` begin, for those who change a finished chunk.
+        self.places: list[tuple[ValueType, int]] = []
         self._names: dict[str, int] = {}
         self._templates: dict[bytes, int] = {}
 
@@ -149,6 +152,7 @@ class Memory:
         self.template_heads = list(mark.template_heads)
         self._names = {name: at for name, at in self._names.items() if at < mark.size}
         self._templates = {guid: at for guid, at in self._templates.items() if at < mark.size}
+        self.places = [place for place in self.places if place[1] < mark.size]
 
     def write_instance(self, instance: Instance) -> None:
         """Append one fragment that holds a template instance, with its end of stream.
@@ -165,6 +169,8 @@ class Memory:
             start = len(self.data)
             if isinstance(value, Value):
                 kind = value.type
+                if kind in _NOTED:
+                    self.places.append((kind, start))
                 self.data += value.data
             else:
                 kind = ValueType.BINXML

@@ -5,12 +5,14 @@ The same records always give the same bytes.
 
 import struct
 import zlib
-from collections.abc import Iterable
-from dataclasses import replace
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from samples.binxml import CHUNK_HEADER_SIZE, CHUNK_SIZE, Memory
 from samples.events import Record, build_instance
+from samples.values import ValueType
 
 FILE_HEADER_SIZE = 4096
 _RECORD_MAGIC = 0x00002A2A
@@ -19,28 +21,74 @@ _FORMAT_VERSION = (3, 1)
 _CHUNK_FLAGS = 1  # as in nearly all real chunks
 
 
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A finished chunk, and where in it stands what a copy of it with other times and ids has to change.
+
+    All are offsets: of the record headers, of the EventRecordID values, and of the values of these types,
+    System's and the payload's.
+    """
+
+    data: bytes
+    record_ids: tuple[int, ...]
+    headers: tuple[int, ...]
+    event_record_ids: tuple[int, ...]
+    filetimes: tuple[int, ...]
+    guids: tuple[int, ...]
+
+
 def write_log(path: Path, records: Iterable[Record], *, file_flags: int = 0) -> None:
     """Write `records` in their order to a new log. See `build_log`."""
     path.write_bytes(build_log(records, file_flags=file_flags))
 
 
-def build_log(records: Iterable[Record], *, file_flags: int = 0) -> bytes:
+def build_log(records: Iterable[Record], *, file_flags: int = 0, remains: Iterable[Record] = ()) -> bytes:
     """The bytes of a log. `file_flags`: 1 dirty, 2 full.
 
-    ValueError if there are no records, or one is too large for a chunk.
+    `remains` stood in the last chunk before Windows began it anew: what the new records do not cover is still
+    there, behind the end of live space. ValueError if there are no records, or one is too large for a chunk.
     """
-    chunks: list[_Chunk] = []
-    last_id = 0
-    number = 0
-    for number, record in enumerate(records, start=1):
-        if not chunks or not chunks[-1].add(record):
-            chunks.append(_Chunk(first_number=number))
-            if not chunks[-1].add(record):
-                raise ValueError(f"record {record.record_id} does not fit into a chunk")
-        last_id = _header_id(record)
+    chunks = list(build_chunks(records))
     if not chunks:
         raise ValueError("a log without records has no chunk to write")
-    return _file_header(len(chunks), last_id + 1, file_flags) + b"".join(chunk.close() for chunk in chunks)
+    contents = [chunk.data for chunk in chunks]
+    for before in build_chunks(remains):
+        (free,) = struct.unpack_from("<I", contents[-1], 48)
+        contents[-1] = contents[-1][:free] + before.data[free:]
+        break
+    return file_header(len(chunks), chunks[-1].record_ids[-1] + 1, file_flags) + b"".join(contents)
+
+
+def leave_dirty(log: bytes, *, unknown_chunks: int = 1) -> bytes:
+    """The log as a running system leaves it: marked dirty, the last chunks not yet known to the file header."""
+    chunk_count = (len(log) - FILE_HEADER_SIZE) // CHUNK_SIZE - unknown_chunks
+    if chunk_count < 1:
+        raise ValueError(f"a log of {chunk_count + unknown_chunks} chunks cannot have {unknown_chunks} unknown ones")
+    (last_id,) = struct.unpack_from("<Q", log, FILE_HEADER_SIZE + (chunk_count - 1) * CHUNK_SIZE + 32)
+    return file_header(chunk_count, last_id + 1, flags=1) + log[FILE_HEADER_SIZE:]
+
+
+def build_chunks(records: Iterable[Record]) -> Iterator[Chunk]:
+    """The chunks of a log, each when it is full. ValueError if a record is too large for any."""
+    builder: _ChunkBuilder | None = None
+    for number, record in enumerate(records, start=1):
+        if builder is not None and builder.add(record):
+            continue
+        if builder is not None:
+            yield builder.close()
+        builder = _ChunkBuilder(first_number=number)
+        if not builder.add(record):
+            raise ValueError(f"record {record.record_id} does not fit into a chunk")
+    if builder is not None:
+        yield builder.close()
+
+
+def seal(chunk: bytearray) -> None:
+    """Compute both checksums of a chunk anew."""
+    (free,) = struct.unpack_from("<I", chunk, 48)
+    struct.pack_into("<I", chunk, 52, zlib.crc32(memoryview(chunk)[CHUNK_HEADER_SIZE:free]))
+    head = zlib.crc32(memoryview(chunk)[128:CHUNK_HEADER_SIZE], zlib.crc32(memoryview(chunk)[:120]))
+    struct.pack_into("<I", chunk, 124, head)
 
 
 def renumber_as_export(records: Iterable[Record]) -> list[Record]:
@@ -52,14 +100,14 @@ def _header_id(record: Record) -> int:
     return record.record_id if record.header_record_id is None else record.header_record_id
 
 
-class _Chunk:
+class _ChunkBuilder:
     """A chunk being filled. Record numbers count within the file, ids are those of the record headers."""
 
     def __init__(self, first_number: int) -> None:
         self._memory = Memory()
         self._first_number = first_number
         self._ids: list[int] = []
-        self._last_offset = 0
+        self._offsets: list[int] = []
 
     def add(self, record: Record) -> bool:
         """Append a record; False, and nothing changed, if it does not fit."""
@@ -80,10 +128,10 @@ class _Chunk:
         written = record.time if record.written_time is None else record.written_time
         struct.pack_into("<IIQQ", data, mark.size, _RECORD_MAGIC, size, _header_id(record), written)
         self._ids.append(_header_id(record))
-        self._last_offset = mark.size
+        self._offsets.append(mark.size)
         return True
 
-    def close(self) -> bytes:
+    def close(self) -> Chunk:
         """All 64 KiB of the chunk with header, tables and checksums."""
         data = self._memory.data
         free = len(data)
@@ -97,18 +145,30 @@ class _Chunk:
             self._ids[0],
             self._ids[-1],
             128,
-            self._last_offset,
+            self._offsets[-1],
             free,
-            zlib.crc32(data[CHUNK_HEADER_SIZE:free]),
+            0,
         )
         struct.pack_into("<I", data, 120, _CHUNK_FLAGS)
         struct.pack_into("<64I", data, 128, *self._memory.name_heads)
         struct.pack_into("<32I", data, 384, *self._memory.template_heads)
-        struct.pack_into("<I", data, 124, zlib.crc32(data[:120] + data[128:CHUNK_HEADER_SIZE]))
-        return bytes(data) + bytes(CHUNK_SIZE - free)
+        data += bytes(CHUNK_SIZE - free)
+        seal(data)
+        places = self._memory.places
+        numbers = [offset for kind, offset in places if kind is ValueType.UINT64]
+        return Chunk(
+            bytes(data),
+            tuple(self._ids),
+            tuple(self._offsets),
+            # The System block comes before the payload, and its only number of this type is the EventRecordID.
+            tuple(numbers[bisect_left(numbers, offset)] for offset in self._offsets),
+            tuple(offset for kind, offset in places if kind is ValueType.FILETIME),
+            tuple(offset for kind, offset in places if kind is ValueType.GUID),
+        )
 
 
-def _file_header(chunk_count: int, next_record_id: int, flags: int) -> bytes:
+def file_header(chunk_count: int, next_record_id: int, flags: int = 0) -> bytes:
+    """The first 4 KiB of a log; flags as in `build_log`."""
     header = struct.pack(
         "<8sQQQIHHHH76xI",
         b"ElfFile\0",

@@ -8,7 +8,6 @@ Windows 10, 91 came after Windows 7.
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
-from uuid import uuid5
 
 from samples import shapes
 from samples.cast import DOMAIN_SID
@@ -33,7 +32,7 @@ from samples.powershell import (
     stop_engine,
 )
 from samples.processes import connect, end_process, start_process
-from samples.scenario import HIGH, MEDIUM, SCENARIO_NAMESPACE, Account, Event, Host, Process, Session, milliseconds
+from samples.scenario import HIGH, MEDIUM, Account, Event, Host, Process, Session, milliseconds
 from samples.story import RemoteSession, Story
 
 POWERSHELL_URI = "http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
@@ -193,7 +192,9 @@ def open_shell(
     )
     story.sessions.append(truth)
     ticket, port = _authenticate(story, truth, at, client, target, login, name or target.computer)
-    client_activity_id = _log_client_open(truth, at, client, uri, kind, name or target.computer)
+    # From memory: client and server name the shell by one id, which the client chose.
+    shell_id = target.new_guid().upper()
+    client_activity_id = _log_client_open(truth, at, client, uri, shell_id, name or target.computer)
     logons = _log_on(truth, at, client, target, login, ticket, port, shown_address, logon_count, has_special)
     logon = logons[-1][0]
     begin = at + milliseconds(1240)
@@ -207,7 +208,7 @@ def open_shell(
         logons.append((logon, 4))
     truth.logon = logon
     activity_id = target.new_guid()
-    _log_server_open(truth, begin, target, user, uri, client.address if has_client_ip else None, activity_id)
+    _log_server_open(truth, begin, uri, shell_id, client.address if has_client_ip else None, activity_id)
     if virtual_account is not None:
         truth.witness("virtual_account", _log_virtual_account(target, begin, user, virtual_account, activity_id))
     executable = "wsmprovhost.exe" if kind == "powershell" else "winrshost.exe"
@@ -320,13 +321,15 @@ def _log_on(
     return kept
 
 
-def _log_client_open(truth: RemoteSession, at: datetime, client: Client, uri: str, kind: str, name: str) -> str | None:
+def _log_client_open(
+    truth: RemoteSession, at: datetime, client: Client, uri: str, shell_id: str, name: str
+) -> str | None:
     """WinRM 6 and its followers: who connects is the local user, not the one whose credentials are used."""
     host, process = client.host, client.process
     if host is None or process is None:
         return None
     activity, sid = host.new_guid(), process.session.account.sid
-    suffix = f"?PSVersion={powershell_version(host)}" if kind == "powershell" else ""
+    suffix = f"?PSVersion={powershell_version(host)}" if truth.kind == "powershell" else ""
     opened = host.log(
         shapes.WSMAN_SESSION,
         at,
@@ -338,7 +341,7 @@ def _log_client_open(truth: RemoteSession, at: datetime, client: Client, uri: st
     truth.witness("client_session", opened)
     created = host.log(shapes.SESSION_CREATED, at + milliseconds(12), by=process, activity_id=activity, user_sid=sid)
     shape = shapes.SHELL_CREATING_OLD if host.is_windows_7 else shapes.SHELL_CREATING
-    known = {"resourceUri": uri, "shellId": str(uuid5(SCENARIO_NAMESPACE, activity)).upper()}
+    known = {"resourceUri": uri, "shellId": shell_id}
     shell = host.log(
         shape,
         at + milliseconds(30),
@@ -367,9 +370,10 @@ def _log_client_close(shell: Shell, at: datetime) -> None:
 
 
 def _log_server_open(
-    truth: RemoteSession, begin: datetime, host: Host, user: Account, uri: str, address: str | None, activity_id: str
+    truth: RemoteSession, begin: datetime, uri: str, shell_id: str, address: str | None, activity_id: str
 ) -> None:
     """91, on recent builds with user and client address; 81 and 82 on Windows 7."""
+    host, user = truth.target, truth.user
     if not host.is_windows_10:
         asked = _log_old_shell(host, begin - milliseconds(190), user, uri, activity_id, is_end=False)
         truth.witness("shell_request", asked)
@@ -380,7 +384,7 @@ def _log_server_open(
         shapes.WSMAN_SHELL,
         begin - milliseconds(120),
         by=host.winrm,
-        fields={"resourceUri": shown, "shellId": str(uuid5(SCENARIO_NAMESPACE, activity_id)).upper()},
+        fields={"resourceUri": shown, "shellId": shell_id},
         activity_id=activity_id,
         user_sid=user.sid,
     )

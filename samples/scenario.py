@@ -85,7 +85,8 @@ class Event:
 class Host:
     """A computer that logs. `boot` is when the sessions of its services began; `build` is of Windows.
 
-    `skew` is what its clock shows beyond the true time that all functions here are given.
+    `skew` is what its clock shows beyond the true time that all functions here are given. All GUIDs it makes
+    begin with `guid_token`, if there is one.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Host:
         *,
         skew: timedelta = timedelta(0),
         seed: str = "",
+        guid_token: str = "",
     ) -> None:
         self.name = name
         self.computer = f"{name}.{dns_domain}"
@@ -111,6 +113,7 @@ class Host:
         self.events: list[Event] = []
         self._muted: dict[str | tuple[str, int], datetime] = {}
         self._seed = seed
+        self._guid_token = guid_token
         self._count = 0
         self._next_pid: int | None = None
         self._next_logon_id: int | None = None
@@ -192,7 +195,8 @@ class Host:
         return 49_700 + 8 * self._next() % 15_000
 
     def new_guid(self) -> str:
-        return str(uuid5(SCENARIO_NAMESPACE, f"{self._seed}{self.name} {self._next()}"))
+        made = str(uuid5(SCENARIO_NAMESPACE, f"{self._seed}{self.name} {self._next()}"))
+        return self._guid_token + made[len(self._guid_token) :]
 
     def new_session(self, account: Account, at: datetime, label: str = MEDIUM, terminal: int = 0) -> Session:
         """A session whose logon id, as on Windows, grows with time from boot on."""

@@ -136,6 +136,7 @@ class Story:
     name: str
     title: str
     day: datetime
+    guid_token: str = ""
     _hosts: dict[str, Host] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     sessions: list[RemoteSession] = field(default_factory=list)
@@ -171,6 +172,7 @@ class Story:
                 computer.build,
                 skew=skew,
                 seed=f"{self.name} ",
+                guid_token=self.guid_token,
             )
             host.account = Account(host.account.name, DOMAIN.domain, f"{DOMAIN_SID}-{computer.relative_id}")
             self._hosts[name] = host

@@ -37,6 +37,7 @@ class ValueType(IntEnum):
     HEX64 = 0x15
     BINXML = 0x21
     STRING_ARRAY = 0x81
+    UINT32_ARRAY = 0x88
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,18 @@ def string(text: str) -> Value:
     return _value(ValueType.STRING, text.encode("utf-16-le"))
 
 
+def ansi_string(text: str) -> Value:
+    """One byte a character, in the code page 1252."""
+    return _value(ValueType.ANSI_STRING, text.encode("cp1252"))
+
+
 def string_array(texts: tuple[str, ...]) -> Value:
     return _value(ValueType.STRING_ARRAY, "".join(f"{text}\0" for text in texts).encode("utf-16-le"))
+
+
+def uint32_array(numbers: tuple[int, ...]) -> Value:
+    """An array's items stand one after the other without separators."""
+    return _value(ValueType.UINT32_ARRAY, struct.pack(f"<{len(numbers)}I", *numbers))
 
 
 def int8(number: int) -> Value:

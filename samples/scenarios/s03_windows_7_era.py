@@ -62,10 +62,9 @@ def _visit_2012_r2(story: Story) -> None:
     shell.run(at + timedelta(seconds=22), "systeminfo.exe")
     shell.close(at + timedelta(minutes=3))
     shell.expect_programs(is_benign=True)
-    authentications = [
-        event for event in shell.truth.witnesses["winrm_authentication"] if event.shape is shapes.WINRM_AUTHENTICATED
-    ]
-    story.expect("winrm_weak_authentication", r2s05, "169 with NTLM", authentications, is_benign=True)
+    seen = shell.truth.witnesses["winrm_authentication"]
+    weak = [event for event in seen if event.shape is shapes.WINRM_AUTHENTICATED]
+    story.expect("winrm_weak_authentication", r2s05, "169 with NTLM", weak, seen, is_benign=True)
 
 
 def _downgrade(story: Story) -> None:

@@ -94,11 +94,14 @@ def _xml_values(xml: str, binary: Callable[[str], str] = str.upper) -> Values:
             values.update(_event_data(part, binary))
         elif kind == "UserData":
             values.update(_user_data(part))
+        elif kind == "ProcessingErrorData":
+            values.update(_error_data(part, binary))
     return values
 
 
 def _event_data(part: etree._Element, binary: Callable[[str], str]) -> Values:
-    values: Values = {}
+    own_name = part.get("Name")
+    values: Values = {} if own_name is None else {"EventData/Name": own_name}
     unnamed: list[str] = []
     for element in part:
         text = element.text or ""
@@ -113,8 +116,14 @@ def _event_data(part: etree._Element, binary: Callable[[str], str]) -> Values:
             values[name] = canonical(text)
     # A null array is an empty Data element in some parsers and none in others.
     if "".join(unnamed).strip():
-        values["Data"] = tuple(map(canonical, unnamed))
+        # The Rust parser breaks the line of an empty one.
+        values["Data"] = tuple(canonical(text) if text.strip() else "" for text in unnamed)
     return values
+
+
+def _error_data(part: etree._Element, binary: Callable[[str], str]) -> Values:
+    texts = {etree.QName(item).localname: (item.text or "").strip() for item in part}
+    return {name: binary(text) if name == "EventPayload" else text for name, text in texts.items()}
 
 
 def _user_data(part: etree._Element) -> Values:
@@ -123,7 +132,8 @@ def _user_data(part: etree._Element) -> Values:
             leaf.text or ""
         )
         for leaf in part.iter(etree.Element)
-        if not len(leaf)
+        # An element directly below UserData that holds nothing is no value; the Rust parser breaks its line.
+        if not len(leaf) and (leaf.getparent() is not part or (leaf.text or "").strip())
     }
 
 
@@ -155,10 +165,15 @@ def _json_values(data: str) -> Values:
                 values[name] = tuple(map(canonical, texts if isinstance(texts, list) else [texts]))
         elif name == "Binary":
             values.update({name: item} if item else {})
+        elif name == "#attributes":
+            values["EventData/Name"] = item["Name"]
         else:
             values[name] = canonical(str(item))
     for root, children in (event.get("UserData") or {}).items():
-        values.update(_json_tree(root, children))
+        if children is not None:
+            values.update(_json_tree(root, children))
+    for name, item in (event.get("ProcessingErrorData") or {}).items():
+        values[name] = str(item)
     return values
 
 
@@ -209,9 +224,11 @@ def _dissect_values(record: Any) -> Values:
     values: Values = {}
     for key, item in record.items():
         name, _, rest = key.partition("_")
+        if name == "Operation":  # the events of WMI-Activity, whose first element has an underscore itself
+            name, rest = "_".join(key.split("_")[:2]), "_".join(key.split("_")[2:])
         if isinstance(item, BxmlSub):
             item = item.get()
-        if item is None or rest == "xmlns":
+        if item is None or rest.startswith("xmlns"):
             continue
         if rest:
             key = f"{name}@{rest}" if name in _SYSTEM_ELEMENTS else f"{name}/{rest.replace('_', '/')}"
