@@ -1,6 +1,7 @@
 """Build the synthetic logs and their truth: `python -m samples.build [OUT_DIR] [--only NAME]`.
 
-Without OUT_DIR it renews what is committed: the demo's logs, and truth and digests of all scenarios.
+Without OUT_DIR it renews what is committed: the demo's logs, and truth, digests and pictures of all scenarios,
+and their section of samples/README.md.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from samples.collection import collect
 from samples.demo_story import play_demo
+from samples.picture import draw
 from samples.scenarios import Scenario, scenarios
 from samples.story import Story
 from samples.truth import render_truth
@@ -17,6 +19,8 @@ from samples.truth import render_truth
 SAMPLES = Path(__file__).resolve().parent
 DEMO_FOLDER = SAMPLES / "demo"
 TRUTH_FOLDER = SAMPLES / "truth"
+README = SAMPLES / "README.md"
+_BEGIN, _END = "<!-- scenarios: from their modules -->", "<!-- end of scenarios -->"
 
 
 def build_story(story: Story) -> dict[str, bytes]:
@@ -46,12 +50,38 @@ def digests(contents: Mapping[str, bytes]) -> str:
     return "".join(f"{hashlib.sha256(contents[path]).hexdigest()}  {path}\n" for path in logs)
 
 
+def committed_of(scenario: Scenario) -> dict[str, bytes]:
+    """What stands in the repository of a scenario: everything but the logs, which are quickly built."""
+    story = scenario.play()
+    contents = build_story(story)
+    return {
+        "truth.toml": contents["truth.toml"],
+        "sha256sums.txt": digests(contents).encode(),
+        "picture.svg": draw(story).encode(),
+    }
+
+
+def describe(chosen: Iterable[Scenario]) -> str:
+    """The scenarios' section of samples/README.md: title, story and picture of each."""
+    parts = []
+    for scenario in chosen:
+        picture = f"truth/{scenario.name}/picture.svg"
+        parts += [f"### {scenario.name[:2]} {scenario.title}", scenario.account, f"![{scenario.title}]({picture})"]
+    return "\n\n".join(parts)
+
+
+def with_section(readme: str, section: str) -> str:
+    """`readme` with `section` between its two marks."""
+    before, _, rest = readme.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return f"{before}{_BEGIN}\n\n{section}\n\n{_END}{after}"
+
+
 def renew_committed(chosen: Iterable[Scenario]) -> None:
     write_files(build_demo(), DEMO_FOLDER)
     for scenario in chosen:
-        contents = build_scenario(scenario)
-        kept = {"truth.toml": contents["truth.toml"], "sha256sums.txt": digests(contents).encode()}
-        write_files(kept, TRUTH_FOLDER / scenario.name)
+        write_files(committed_of(scenario), TRUTH_FOLDER / scenario.name)
+    README.write_text(with_section(README.read_text(), describe(scenarios())))
 
 
 def main() -> None:

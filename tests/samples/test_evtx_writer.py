@@ -320,7 +320,8 @@ def test_a_dirty_log_keeps_at_least_one_known_chunk() -> None:
         leave_dirty(build_log(many_records(3)))
 
 
-@pytest.mark.parametrize("reader", READERS)
+# libevtx counts remains as recovered, which its reader here refuses; dissect takes them for live records.
+@pytest.mark.parametrize("reader", [name for name in READERS if name not in ("libevtx", "dissect")])
 def test_remains_behind_the_live_space_are_no_records(tmp_path: Path, reader: str) -> None:
     """The last chunk was begun anew: older records stand behind its end, whole and cut."""
     path = tmp_path / "remains.evtx"
@@ -329,8 +330,6 @@ def test_remains_behind_the_live_space_are_no_records(tmp_path: Path, reader: st
     (chunk,) = read_chunks(path.read_bytes())
     assert chunk.has_valid_checksums()
     assert chunk.data[chunk.free_offset :].count(b"\x2a\x2a\0\0") > 20
-    if reader in ("libevtx", "dissect"):
-        pytest.skip("libevtx counts remains as recovered, which its reader here refuses; dissect takes them for live")
     assert [record.values["EventRecordID"] for record in READERS[reader](path)] == [str(item.record_id) for item in new]
 
 
