@@ -208,7 +208,7 @@ def test_query_lists_and_runs(demo: Path) -> None:
 def test_info_shows_every_log_with_its_hash(demo: Path) -> None:
     result = runner.invoke(app, ["info", "--case", str(demo), "--format", "json"])
     logs = json.loads(result.stdout)
-    assert len(logs) == 13
+    assert len(logs) == 25
     assert all(len(log["sha256"]) == 64 and log["expected"] == log["parsed"] for log in logs)
 
 
