@@ -7,7 +7,7 @@ from samples import shapes, values
 from samples.logons import subject
 from samples.scenario import NOBODY, SYSTEM, ZERO_GUID, Account, Event, Host, milliseconds
 
-_DEFAULT_GATEWAY_BUILDS = {7601: (6, 1), 9600: (6, 3)}
+_OLD_VERSIONS = {7601: (6, 1), 9600: (6, 3)}
 
 
 def reboot(host: Host, at: datetime, *, seconds: float = 48, is_clean: bool = True) -> list[Event]:
@@ -30,7 +30,7 @@ def reboot(host: Host, at: datetime, *, seconds: float = 48, is_clean: bool = Tr
 
 def _start_up(host: Host, start: datetime, lost_power_at: datetime | None) -> list[Event]:
     """12, 6009, 6005, 4608, the system's own logon of type 0, and the WinRM service on a server."""
-    major, minor = _DEFAULT_GATEWAY_BUILDS.get(host.build, (10, 0))
+    major, minor = _OLD_VERSIONS.get(host.build, (10, 0))
     log_start = start + timedelta(seconds=6)
     shown = values.systemtime(host.shown(log_start)).data + bytes(8)
     events = [

@@ -55,8 +55,6 @@ JDOE = member("jdoe", 1118)
 ADM_LEE = member("adm-lee", 1107)
 ADM_OPS = member("adm-ops", 1105)
 SVC_BACKUP = member("svc-backup", 1604)
-SVC_SQL = member("svc-sql", 1605)
-SVC_WEB = member("svc-web", 1606)
 SVC_DEPLOY = member("svc-deploy", 1607)
 STAFF = tuple(
     member(name, 1120 + number)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from samples import shapes
 from samples.cast import DOMAIN_SID
 from samples.kerberos import FORWARDED_OPTIONS, grant_tgt, grant_ticket, validate_ntlm
 from samples.logons import (
@@ -34,11 +33,18 @@ from samples.powershell import (
 from samples.processes import connect, end_process, start_process
 from samples.scenario import HIGH, MEDIUM, Account, Event, Host, Process, Session, milliseconds
 from samples.story import RemoteSession, Story
+from samples.wsman import (
+    log_client_close,
+    log_client_open,
+    log_old_authentication,
+    log_old_shell,
+    log_shell,
+    log_virtual_account,
+)
 
 POWERSHELL_URI = "http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
 CMD_URI = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/cmd"
 SYSTEM32 = "C:\\Windows\\System32"
-_NETWORK_SERVICE = "S-1-5-20"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,23 +139,27 @@ class Shell:
         text = f"programs of {self.logon.account.name}'s session on {self.host.name}"
         self.story.expect("remoting_child_process", self.host, text, events, is_benign=is_benign)
 
+    def _close_client(self, at: datetime) -> None:
+        host, process = self.client.host, self.client.process
+        if host is not None and process is not None and self.client_activity_id is not None:
+            self.truth.witness("client_close", log_client_close(host, at, process, self.client_activity_id))
+
     def close(self, at: datetime, reason: Literal["closed", "killed", "unknown"] = "closed") -> None:
         """The session ends; if its process is killed there is no 403, if nobody knows there is nothing."""
-        truth, host, client = self.truth, self.host, self.client
+        truth, host = self.truth, self.host
         truth.end, truth.end_reason = at, reason
         if reason == "unknown":
             return
         if reason == "closed":
-            _log_client_close(self, at)
+            self._close_client(at)
             if self.engine is not None:
                 truth.witness("engine_stop", stop_engine(self.engine, at + milliseconds(40)))
             if not host.is_windows_10:
-                ended = _log_old_shell(host, at, truth.user, truth.resource_uri, self.activity_id, is_end=True)
+                ended = log_old_shell(host, at, truth.user, truth.resource_uri, self.activity_id, is_end=True)
                 truth.witness("shell_end", ended)
         truth.witness("host_process_end", end_process(host, at + milliseconds(80), self.process))
         for session, logon_type in self.logons:
             truth.witness("logoff", logoff(host, at + milliseconds(130), session, logon_type))
-        assert client.address == truth.source_address
 
 
 def open_shell(
@@ -173,7 +183,8 @@ def open_shell(
     """The client connects to `target` at `at`, and the session's process runs a second later.
 
     `name` is what the user typed (the FQDN unless given; an address means NTLM in real life), `endpoint` the
-    resource URI if it is not the usual one. `shown_address` is how 4624 writes the client's address.
+    resource URI if it is not the usual one. `shown_address` is how 4624 writes the client's address. Without
+    `has_special` the 4672 of an administrator is missing.
     """
     user = login.user
     uri = endpoint or (CMD_URI if kind == "winrs" else POWERSHELL_URI)
@@ -194,7 +205,7 @@ def open_shell(
     ticket, port = _authenticate(story, truth, at, client, target, login, name or target.computer)
     # From memory: client and server name the shell by one id, which the client chose.
     shell_id = target.new_guid().upper()
-    client_activity_id = _log_client_open(truth, at, client, uri, shell_id, name or target.computer)
+    client_activity_id = _open_client(truth, at, client, shell_id, name or target.computer)
     logons = _log_on(truth, at, client, target, login, ticket, port, shown_address, logon_count, has_special)
     logon = logons[-1][0]
     begin = at + milliseconds(1240)
@@ -208,9 +219,14 @@ def open_shell(
         logons.append((logon, 4))
     truth.logon = logon
     activity_id = target.new_guid()
-    _log_server_open(truth, begin, uri, shell_id, client.address if has_client_ip else None, activity_id)
+    if not target.is_windows_10:
+        asked = log_old_shell(target, begin - milliseconds(190), user, uri, activity_id, is_end=False)
+        truth.witness("shell_request", asked)
+    if not target.is_windows_7:
+        address = client.address if has_client_ip else None
+        truth.witness("shell", log_shell(target, begin - milliseconds(120), user, uri, shell_id, address, activity_id))
     if virtual_account is not None:
-        truth.witness("virtual_account", _log_virtual_account(target, begin, user, virtual_account, activity_id))
+        truth.witness("virtual_account", log_virtual_account(target, begin, user, virtual_account, activity_id))
     executable = "wsmprovhost.exe" if kind == "powershell" else "winrshost.exe"
     process, started = start_process(
         target,
@@ -312,7 +328,8 @@ def _log_on(
         truth.witness("logon", events[0])
         truth.witness("special_logon", events[1:])
         if not target.is_windows_10:
-            truth.witness("winrm_authentication", _log_old_authentication(target, begin, login))
+            authenticated = log_old_authentication(target, begin, login.user, login.package)
+            truth.witness("winrm_authentication", authenticated)
         logon_type = 8 if login.package in ("CredSSP", "Basic") else 3
         if number < count - 1:
             truth.witness("logoff", logoff(target, begin + timedelta(seconds=12), session, logon_type))
@@ -321,129 +338,16 @@ def _log_on(
     return kept
 
 
-def _log_client_open(
-    truth: RemoteSession, at: datetime, client: Client, uri: str, shell_id: str, name: str
-) -> str | None:
-    """WinRM 6 and its followers: who connects is the local user, not the one whose credentials are used."""
+def _open_client(truth: RemoteSession, at: datetime, client: Client, shell_id: str, name: str) -> str | None:
+    """The client's side, if it is a Windows host; its activity id."""
     host, process = client.host, client.process
     if host is None or process is None:
         return None
-    activity, sid = host.new_guid(), process.session.account.sid
+    activity_id = host.new_guid()
     suffix = f"?PSVersion={powershell_version(host)}" if truth.kind == "powershell" else ""
-    opened = host.log(
-        shapes.WSMAN_SESSION,
-        at,
-        by=process,
-        fields={"connection": f"{name}/wsman{suffix}"},
-        activity_id=activity,
-        user_sid=sid,
+    opened, shell = log_client_open(
+        host, at, process, f"{name}/wsman{suffix}", truth.resource_uri, shell_id, activity_id
     )
     truth.witness("client_session", opened)
-    created = host.log(shapes.SESSION_CREATED, at + milliseconds(12), by=process, activity_id=activity, user_sid=sid)
-    shape = shapes.SHELL_CREATING_OLD if host.is_windows_7 else shapes.SHELL_CREATING
-    known = {"resourceUri": uri, "shellId": shell_id}
-    shell = host.log(
-        shape,
-        at + milliseconds(30),
-        by=process,
-        fields={key: known[key] for key, _ in shape.fields},
-        activity_id=activity,
-        user_sid=sid,
-    )
-    truth.witness("client_shell", [created, shell])
-    return activity
-
-
-def _log_client_close(shell: Shell, at: datetime) -> None:
-    host, process = shell.client.host, shell.client.process
-    if host is None or process is None:
-        return
-    for number, shape in enumerate((shapes.SHELL_CLOSING, shapes.WSMAN_SESSION_CLOSING, shapes.SESSION_CLOSED)):
-        event = host.log(
-            shape,
-            at + milliseconds(6 * number),
-            by=process,
-            activity_id=shell.client_activity_id,
-            user_sid=process.session.account.sid,
-        )
-        shell.truth.witness("client_close", event)
-
-
-def _log_server_open(
-    truth: RemoteSession, begin: datetime, uri: str, shell_id: str, address: str | None, activity_id: str
-) -> None:
-    """91, on recent builds with user and client address; 81 and 82 on Windows 7."""
-    host, user = truth.target, truth.user
-    if not host.is_windows_10:
-        asked = _log_old_shell(host, begin - milliseconds(190), user, uri, activity_id, is_end=False)
-        truth.witness("shell_request", asked)
-    if host.is_windows_7:
-        return
-    shown = f"{uri} ({user.full_name} clientIP: {address})" if address and host.is_windows_10 else uri
-    event = host.log(
-        shapes.WSMAN_SHELL,
-        begin - milliseconds(120),
-        by=host.winrm,
-        fields={"resourceUri": shown, "shellId": shell_id},
-        activity_id=activity_id,
-        user_sid=user.sid,
-    )
-    truth.witness("shell", event)
-
-
-def _log_virtual_account(host: Host, begin: datetime, user: Account, virtual: Account, activity_id: str) -> Event:
-    """193 of Windows 10 and later: the request of a user is executed as a virtual account."""
-    shape = shapes.VIRTUAL_ACCOUNT
-    given = (user.full_name, user.sid, virtual.full_name, virtual.sid)
-    return host.log(
-        shape,
-        begin - milliseconds(70),
-        by=host.winrm,
-        fields={name: value for (name, _), value in zip(shape.fields, given, strict=True)},
-        activity_id=activity_id,
-        user_sid=_NETWORK_SERVICE,
-    )
-
-
-def _log_old_authentication(host: Host, at: datetime, login: Login) -> list[Event]:
-    """169 and 193 with one activity id, by NETWORK SERVICE, as Windows 7 and 2008 R2 log them."""
-    activity = host.new_guid()
-    fields = {"username": login.user.full_name, "authenticationMechanism": login.package}
-    return [
-        host.log(
-            shapes.WINRM_AUTHENTICATED,
-            at + milliseconds(2),
-            by=host.winrm,
-            fields={**fields},
-            activity_id=activity,
-            user_sid=_NETWORK_SERVICE,
-        ),
-        host.log(
-            shapes.WINRM_AUTHORIZED,
-            at + milliseconds(3),
-            by=host.winrm,
-            activity_id=activity,
-            user_sid=_NETWORK_SERVICE,
-        ),
-    ]
-
-
-def _log_old_shell(host: Host, at: datetime, user: Account, uri: str, activity_id: str, *, is_end: bool) -> list[Event]:
-    """81 and 82 of a request, 134 of its answer: CreateShell and DeleteShell bound the session."""
-    operation = "DeleteShell" if is_end else "CreateShell"
-    steps = (
-        (shapes.REQUEST_RECEIVED, {"operationName": operation}),
-        (shapes.REQUEST_SENT_TO_PLUGIN, {"operation": operation, "resourceURI": uri}),
-        (shapes.RESPONSE_SENT, {"operationName": operation}),
-    )
-    return [
-        host.log(
-            shape,
-            at + milliseconds(9 * number),
-            by=host.winrm,
-            fields={**fields},
-            activity_id=activity_id,
-            user_sid=user.sid,
-        )
-        for number, (shape, fields) in enumerate(steps)
-    ]
+    truth.witness("client_shell", shell)
+    return activity_id

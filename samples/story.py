@@ -1,6 +1,6 @@
 """A scenario while it is told: its hosts, and the truth that is written down as it happens."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -19,6 +19,9 @@ HopMethod = Literal[
     "run_as",
     "explicit_credentials",
 ]
+
+
+Verdict = Literal["not_logged", "cleared", "overwritten", "not_collected", "no_command_line"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Gap:
 
     host: Host
     channel: str
-    verdict: Literal["not_logged", "cleared", "overwritten", "not_collected", "no_command_line"]
+    verdict: Verdict
     text: str
 
 
@@ -224,10 +227,5 @@ class Story:
     def cut(self, host: Host, channel: str, at: datetime | None, fate: Fate) -> None:
         self.cuts.append(Cut(host, channel, at, fate))
 
-    def gap(self, host: Host, channel: str, verdict: str, text: str) -> None:
-        """`verdict`: not_logged, cleared, overwritten, not_collected or no_command_line."""
-        self.gaps.append(Gap(host, channel, verdict, text))  # type: ignore[arg-type]
-
-
-def all_events(witnesses: Mapping[str, Iterable[Event]]) -> list[Event]:
-    return [event for events in witnesses.values() for event in events]
+    def gap(self, host: Host, channel: str, verdict: Verdict, text: str) -> None:
+        self.gaps.append(Gap(host, channel, verdict, text))

@@ -84,7 +84,14 @@ def _visit_skewed_host(story: Story, ops: Engine) -> None:
     host = story.host("WEB01", skew=timedelta(seconds=90))
     at = story.clock("11:20:31.640")
     shell = open_shell(
-        story, at, Client.of(ops), host, Login(ADM_OPS), has_client_ip=False, text="to a host whose clock is 90 s ahead"
+        story,
+        at,
+        Client.of(ops),
+        host,
+        Login(ADM_OPS),
+        has_client_ip=False,
+        has_special=False,
+        text="to a host whose clock is 90 s ahead; no 4672, no client address in 91",
     )
     shell.run(at + timedelta(seconds=40), "w32tm.exe", "/query /status")
     shell.close(at + timedelta(seconds=75))
