@@ -191,7 +191,7 @@ def _message(error: duckdb.Error) -> str:
 
 def find_query(queries: Sequence[Query], name: str) -> Query:
     """The detection or hunt of that id. Raises QueryError with the nearest names."""
-    by_id = {query.id: query for query in queries if query.kind != "view"}
+    by_id = {query.id: query for query in queries if query.kind not in ("view", "table")}
     if name not in by_id:
         near = get_close_matches(name, by_id, n=3)
         hint = f"; did you mean {', '.join(near)}?" if near else "; `evtxhunt query` lists them"

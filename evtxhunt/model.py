@@ -121,7 +121,7 @@ class Query:
     """A canned query: the header of its file and the SQL below it."""
 
     id: str
-    kind: Literal["view", "detection", "hunt"]
+    kind: Literal["view", "table", "detection", "hunt"]
     title: str
     path: Path
     sql: str
@@ -134,6 +134,7 @@ class Query:
     requires: tuple[Requirement, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     is_materialized: bool = False  # a view that `detect` computes once for all detections
+    columns: tuple[tuple[str, str], ...] = ()  # of a table: name and what it holds, in order
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from evtxhunt.errors import QueryFileError
 from evtxhunt.model import LEVELS, Parameter, Query, Requirement
 
-Kind = Literal["view", "detection", "hunt"]
-FOLDERS: dict[Kind, str] = {"view": "views", "detection": "detections", "hunt": "hunts"}
+Kind = Literal["view", "table", "detection", "hunt"]
+FOLDERS: dict[Kind, str] = {"view": "views", "table": "correlate", "detection": "detections", "hunt": "hunts"}
 
 # A detection's result has these columns, with any of its own after them; evidence is a list of event_key.
 DETECTION_COLUMNS = ("event_time", "host", "computer", "user_name", "summary", "evidence")
@@ -21,6 +21,7 @@ DETECTION_COLUMNS = ("event_time", "host", "computer", "user_name", "summary", "
 _FENCE = "-- ---"
 _KEYS: dict[Kind, set[str]] = {
     "view": {"id", "title", "description", "materialize"},
+    "table": {"id", "title", "description", "columns"},
     "hunt": {"id", "title", "description", "references", "requires", "params"},
     "detection": {
         "id",
@@ -33,6 +34,10 @@ _KEYS: dict[Kind, set[str]] = {
         "requires",
         "params",
     },
+}
+_REQUIRED_KEYS: dict[Kind, tuple[str, ...]] = {
+    "detection": ("level", "description", "attack", "requires"),
+    "table": ("description", "columns"),
 }
 _PARAMETER_TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
@@ -82,11 +87,12 @@ def read_query(path: Path, kind: Kind) -> Query:
         requires=tuple(Requirement(item["channel"], tuple(item["event_id"])) for item in header.get("requires", ())),
         parameters=parameters,
         is_materialized=header.get("materialize", False),
+        columns=tuple(header.get("columns", {}).items()),
     )
 
 
 def order_views(views: list[Query]) -> list[Query]:
-    """Views such that each comes after those that its SQL names. Raises QueryFileError on a cycle."""
+    """Views, or tables, such that each comes after those that its SQL names. Raises QueryFileError on a cycle."""
     by_id = {view.id: view for view in views}
     uses = {
         view.id: {name for name in re.findall(r"\w+", _OPAQUE.sub(" ", view.sql)) if name in by_id and name != view.id}
@@ -142,7 +148,7 @@ def _check_header(header: dict[str, Any], path: Path, kind: Kind) -> Iterator[tu
     for key in header:
         if key not in _KEYS[kind]:
             yield key, f'unknown key "{key}"; a {kind} has {", ".join(sorted(_KEYS[kind]))}'
-    for key in ("id", "title", *(("level", "description", "attack", "requires") if kind == "detection" else ())):
+    for key in ("id", "title", *_REQUIRED_KEYS.get(kind, ())):
         if key not in header:
             yield "", f'the header has no "{key}"'
     if header.get("id", path.stem) != path.stem:
@@ -164,6 +170,9 @@ def _check_header(header: dict[str, Any], path: Path, kind: Kind) -> Iterator[tu
             for item in value:
                 if not _TECHNIQUE.fullmatch(item):
                     yield key, f'attack "{item}" is no technique id such as T1021.006'
+    columns = header.get("columns", {})
+    if not isinstance(columns, dict) or not all(isinstance(text, str) for text in columns.values()):
+        yield "columns", "columns must be a table of column = text"
     yield from _check_requires(header.get("requires", []))
     yield from _check_params(header.get("params", {}))
 

@@ -11,6 +11,7 @@ import duckdb
 from evtxhunt import __version__
 from evtxhunt import detect as stage
 from evtxhunt.case_file import connect_case
+from evtxhunt.correlate import build_tables, is_current, undocumented_columns
 from evtxhunt.detect import RowStream, ask, find_query, run_query
 from evtxhunt.errors import EvtxhuntError, QueryFileError
 from evtxhunt.model import DetectionRun, Query
@@ -38,7 +39,7 @@ FINDINGS_SQL = """
 
 @dataclass(frozen=True, slots=True)
 class QuerySet:
-    """The views, detections and hunts to use, and the SQL of the macros that they share."""
+    """The views, correlated tables, detections and hunts to use, and the SQL of the macros that they share."""
 
     macros_sql: str
     queries: tuple[Query, ...]
@@ -90,6 +91,16 @@ def open_case(
         connection.close()
 
 
+def correlate(case: Path, query_set: QuerySet, *, memory_limit: str = DEFAULT_MEMORY_LIMIT) -> None:
+    """Makes the correlated tables of the case unless they are up to date. Raises CaseError, QueryError."""
+    tables, sha256 = query_set.of_kind("table"), correlation_sha256(query_set)
+    with open_case(case, query_set, memory_limit=memory_limit) as connection:
+        if is_current(connection, sha256):
+            return
+    with open_case(case, query_set, memory_limit=memory_limit, write=True, materialize=True) as connection:
+        build_tables(connection, tables, sha256)
+
+
 def detect(
     case: Path,
     query_set: QuerySet,
@@ -98,6 +109,7 @@ def detect(
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
 ) -> list[DetectionRun]:
     """Runs every detection and stores what it found in place of earlier findings. Raises CaseError."""
+    correlate(case, query_set, memory_limit=memory_limit)
     detections = query_set.of_kind("detection")
     with open_case(case, query_set, memory_limit=memory_limit, materialize=True) as connection:
         runs = [stage.run_detection(connection, query, timeout_seconds) for query in detections]
@@ -106,6 +118,13 @@ def detect(
         store.replace_findings(runs)
         store.end_run(run_id, rule_set_sha256(query_set))
     return runs
+
+
+def correlation_sha256(query_set: QuerySet) -> str:
+    """One hash over what the correlated tables are made by: macros, views and tables."""
+    queries = [*query_set.of_kind("view"), *query_set.of_kind("table")]
+    parts = [query_set.macros_sql, *(f"{query.kind} {query.id} {query.sha256}" for query in queries)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def rule_set_sha256(query_set: QuerySet) -> str:
@@ -143,8 +162,13 @@ def lint(folder: Path | None = None) -> tuple[int, list[Problem]]:
         connection.execute(schema_sql())
         try:
             stage.prepare_connection(connection, query_set.macros_sql, query_set.of_kind("view"))
+            build_tables(connection, query_set.of_kind("table"), "")
         except EvtxhuntError as error:
             return count, [Problem(root, str(error))]
+        for table in query_set.of_kind("table"):
+            problems += [
+                Problem(table.path, f"{table.path}: {text}") for text in undocumented_columns(connection, table)
+            ]
         for query in queries:
             problems += [
                 Problem(query.path, f"{query.path}: {text}") for text in stage.check_against_case(connection, query)
@@ -160,6 +184,7 @@ __all__ = [
     "QuerySet",
     "RowStream",
     "ask",
+    "correlate",
     "detect",
     "find_query",
     "lint",
