@@ -8,6 +8,7 @@
 -- boot_number = "0 before the first marker in the logs, then 1, 2, ..."
 -- start_time = "of the marker; NULL: before the logs begin"
 -- end_time = "the next boot, excluded; NULL: none is in the logs"
+-- shutdown_time = "clean shutdown before the next boot; NULL: none was logged, as after a power cut"
 -- is_marked = "a marker began it"
 -- event_keys = "the markers"
 -- ---
@@ -38,10 +39,21 @@ boot AS (
 before AS (
     SELECT lower(computer) AS computer, 0 AS boot_number, NULL::TIMESTAMP AS start_time, []::BIGINT[] AS event_keys
     FROM event WHERE computer IS NOT NULL GROUP BY ALL
+),
+bounded AS (
+    SELECT *, lead(start_time) OVER (PARTITION BY computer ORDER BY boot_number) AS end_time
+    FROM (FROM boot UNION ALL FROM before)
+),
+-- 1100, Kernel-General 13 and EventLog 6006 are the last that a clean shutdown writes.
+shutdown AS (
+    SELECT lower(computer) AS computer, event_time FROM event
+    WHERE (event_id = 1100 AND provider = 'Microsoft-Windows-Eventlog') OR (event_id = 6006 AND channel = 'System' AND provider = 'EventLog')
+        OR (event_id = 13 AND provider = 'Microsoft-Windows-Kernel-General')
 )
-SELECT computer, boot_number, start_time,
-    lead(start_time) OVER (PARTITION BY computer ORDER BY boot_number) AS end_time,
+SELECT bounded.computer, boot_number, start_time, end_time,
+    (SELECT min(event_time) FROM shutdown WHERE shutdown.computer = bounded.computer
+        AND event_time BETWEEN bounded.end_time - INTERVAL 10 MINUTE AND bounded.end_time) AS shutdown_time,
     boot_number > 0 AS is_marked,
     event_keys
-FROM (FROM boot UNION ALL FROM before)
-ORDER BY computer, boot_number
+FROM bounded
+ORDER BY bounded.computer, boot_number

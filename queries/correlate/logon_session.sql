@@ -61,7 +61,7 @@ everything AS (
             AND seen.event_time BETWEEN decoded.event_time - INTERVAL 5 SECOND AND decoded.event_time + INTERVAL 5 SECOND)
 ),
 placed AS (
-    SELECT everything.*, boot.boot_number, boot.end_time AS boot_end,
+    SELECT everything.*, boot.boot_number, boot.end_time AS boot_end, boot.shutdown_time,
         lead(event_time) OVER (PARTITION BY everything.computer, everything.logon_id ORDER BY event_time, event_key) AS next_time
     FROM everything JOIN boot ON boot.computer = everything.computer
         AND event_time >= coalesce(boot.start_time, TIMESTAMP '0001-01-01') AND event_time < coalesce(boot.end_time, TIMESTAMP '9999-01-01')
@@ -93,7 +93,7 @@ SELECT
     privileged_key IS NOT NULL AS is_privileged,
     linked_logon_id,
     placed.event_time AS start_time,
-    coalesce(with_end.end_time, placed.boot_end) AS end_time,
+    coalesce(with_end.end_time, placed.shutdown_time, placed.boot_end) AS end_time,
     CASE WHEN with_end.end_time IS NOT NULL THEN 'logoff' WHEN placed.boot_end IS NOT NULL THEN 'reboot' END AS end_reason,
     source,
     list_filter([placed.event_key, privileged_key, end_key], lambda key: key IS NOT NULL) AS event_keys

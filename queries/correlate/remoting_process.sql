@@ -20,6 +20,7 @@
 -- start_keys = "4688, Sysmon 1"
 -- end_keys = "4689, Sysmon 5"
 -- child_keys = "4688 and Sysmon 1 of its direct children"
+-- child_processes = "how many these are"
 -- ---
 -- A 4688 before version 2 names the creator only (svchost.exe, 0x3e7): logon and user are NULL then.
 WITH start AS (
@@ -58,8 +59,8 @@ ended AS (
     GROUP BY ALL
 ),
 child AS (
-    SELECT event_key, event_time, lower(computer) AS computer, parent_process_id, parent_process_guid, parent_program,
-        logon_id, user_name, user_domain
+    SELECT event_key, event_time, lower(computer) AS computer, process_id, parent_process_id, parent_process_guid,
+        parent_program, logon_id, user_name, user_domain
     FROM remoting_child
 ),
 child_of AS (
@@ -69,7 +70,7 @@ child_of AS (
 ),
 children AS (
     SELECT computer, parent_process_id AS process_id, use, min(event_time) AS first_child_time,
-        list(event_key ORDER BY event_key) AS child_keys,
+        list(event_key ORDER BY event_key) AS child_keys, count(DISTINCT child_of.process_id) AS child_processes,
         any_value(logon_id ORDER BY event_key) AS logon_id, any_value(user_name ORDER BY event_key) AS user_name,
         any_value(user_domain ORDER BY event_key) AS user_domain,
         any_value(parent_program) AS program, any_value(parent_process_guid) AS process_guid
@@ -82,13 +83,13 @@ everything AS (
         coalesce(bounded.user_domain, children.user_domain) AS user_domain,
         bounded.start_time, ended.end_time,
         coalesce(ended.end_time, bounded.next_start, TIMESTAMP '9999-01-01') AS until_time,
-        children.first_child_time, start_keys, coalesce(end_keys, []) AS end_keys, coalesce(child_keys, []) AS child_keys
+        children.first_child_time, start_keys, coalesce(end_keys, []) AS end_keys, coalesce(child_keys, []) AS child_keys, coalesce(child_processes, 0) AS child_processes
     FROM bounded
     LEFT JOIN ended USING (computer, process_id, use)
     LEFT JOIN children USING (computer, process_id, use)
     UNION ALL
     SELECT computer, program, process_id, process_guid, logon_id, user_name, user_domain, NULL, NULL,
-        TIMESTAMP '9999-01-01', first_child_time, [], [], child_keys
+        TIMESTAMP '9999-01-01', first_child_time, [], [], child_keys, child_processes
     FROM children WHERE use IS NULL
 )
 SELECT row_number() OVER (ORDER BY coalesce(start_time, first_child_time), computer, process_id) AS process_number, *

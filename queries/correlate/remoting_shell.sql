@@ -12,6 +12,7 @@
 -- user_domain = "of user_name"
 -- client_ip = "address of the client, where the event tells (recent 91)"
 -- resource_uri = "what kind of shell; NULL: an 81 without its 82"
+-- shell_id = "the shell's own id, which the client's WinRM 11 has as well; NULL: not logged"
 -- kind = "powershell, winrs, custom endpoint, other"
 -- end_time = "DeleteShell request (81), Windows 7 to 2012 R2; NULL: not logged"
 -- event_keys = "91; 81, 82 and 134 of CreateShell"
@@ -39,11 +40,11 @@ paired AS (
 ),
 shell AS (
     SELECT place AS computer, event_time, user_sid, account_user(user_name) AS user_name, account_domain(user_name) AS user_domain,
-        client_ip, uri AS resource_uri, activity_id,
+        client_ip, uri AS resource_uri, clean_guid(event_data->>'shellId') AS shell_id, activity_id,
         list_sort([created.event_key] || coalesce(request_keys, [])) AS event_keys
     FROM created LEFT JOIN paired USING (event_key)
     UNION ALL
-    SELECT place, event_time, user_sid, NULL, NULL, NULL, uri, activity_id, event_keys
+    SELECT place, event_time, user_sid, NULL, NULL, NULL, uri, NULL, activity_id, event_keys
     FROM request
     WHERE request = 'CreateShell' AND NOT EXISTS (SELECT 1 FROM paired WHERE list_has_any(paired.request_keys, request.event_keys))
 ),
@@ -58,7 +59,7 @@ ended AS (
     GROUP BY ALL
 )
 SELECT row_number() OVER (ORDER BY event_time, computer, event_keys) AS shell_number,
-    computer, event_time, user_sid, user_name, user_domain, client_ip, resource_uri,
+    computer, event_time, user_sid, user_name, user_domain, client_ip, resource_uri, shell_id,
     CASE WHEN resource_uri IS NULL OR resource_uri ILIKE '%/powershell/Microsoft.PowerShell%' THEN 'powershell'
          WHEN resource_uri ILIKE '%/windows/shell/cmd' THEN 'winrs'
          WHEN resource_uri ILIKE '%/powershell/%' THEN 'custom endpoint'
