@@ -38,6 +38,7 @@ from samples.wsman import (
     log_client_open,
     log_old_authentication,
     log_old_shell,
+    log_poor_shell,
     log_shell,
     log_virtual_account,
 )
@@ -178,13 +179,14 @@ def open_shell(
     shown_address: str | None = None,
     logon_count: int = 3,
     has_special: bool = True,
+    has_poor_shell: bool = False,
     text: str = "",
 ) -> Shell:
     """The client connects to `target` at `at`, and the session's process runs a second later.
 
     `name` is what the user typed (the FQDN unless given; an address means NTLM in real life), `endpoint` the
     resource URI if it is not the usual one. `shown_address` is how 4624 writes the client's address. Without
-    `has_special` the 4672 of an administrator is missing.
+    `has_special` the 4672 of an administrator is missing; with `has_poor_shell` 91 is the one without EventData.
     """
     user = login.user
     uri = endpoint or (CMD_URI if kind == "winrs" else POWERSHELL_URI)
@@ -222,7 +224,9 @@ def open_shell(
     if not target.is_windows_10:
         asked = log_old_shell(target, begin - milliseconds(190), user, uri, activity_id, is_end=False)
         truth.witness("shell_request", asked)
-    if not target.is_windows_7:
+    if has_poor_shell:
+        truth.witness("shell", log_poor_shell(target, begin - milliseconds(120), user, uri, activity_id))
+    elif not target.is_windows_7:
         address = client.address if has_client_ip else None
         truth.witness("shell", log_shell(target, begin - milliseconds(120), user, uri, shell_id, address, activity_id))
     if virtual_account is not None:

@@ -6,6 +6,7 @@ from samples import shapes
 from samples.scenario import Account, Event, Host, Process, milliseconds
 
 _NETWORK_SERVICE = "S-1-5-20"
+_MISSING_ITEM = 15005  # ERROR_EVT_INVALID_EVENT_DATA, winerror.h
 
 
 def log_client_open(
@@ -58,6 +59,22 @@ def log_shell(
         at,
         by=host.winrm,
         fields={"resourceUri": shown, "shellId": shell_id},
+        activity_id=activity_id,
+        user_sid=user.sid,
+    )
+
+
+def log_poor_shell(host: Host, at: datetime, user: Account, uri: str, activity_id: str) -> Event:
+    """91 as Windows writes it when an item of the event is missing: the URI alone, in ProcessingErrorData."""
+    return host.log(
+        shapes.WSMAN_SHELL_POOR,
+        at,
+        by=host.winrm,
+        fields={
+            "ErrorCode": _MISSING_ITEM,
+            "DataItemName": "shellId",
+            "EventPayload": f"{uri}\0".encode("utf-16-le"),
+        },
         activity_id=activity_id,
         user_sid=user.sid,
     )

@@ -47,6 +47,12 @@ witness AS (
             WHEN 4672 THEN CASE logon_event.role WHEN 'run_as' THEN 'run_as_logon' ELSE 'special_logon' END
             WHEN 1 THEN 'logon' ELSE 'logoff' END, rule
     FROM logon_event JOIN event USING (event_key) WHERE source = '4624'
+    -- The service uses the stored password of a RunAs endpoint: 0x3e4 is NETWORK SERVICE, as which WinRM runs.
+    UNION ALL
+    SELECT session_id, explicit.event_key, 'run_as_logon', 'user, by the service'
+    FROM session JOIN explicit_credential AS explicit ON lower(explicit.computer) = target_computer AND explicit.subject_logon_id = 996
+        AND lower(explicit.user_name) = lower(run_as_user_name)
+        AND explicit.event_time BETWEEN session.start_time - INTERVAL 1 SECOND AND session.start_time + INTERVAL 10 SECOND
     UNION ALL SELECT session_id, event_key, 'ticket', 'logon guid' FROM ticket
     UNION ALL
     SELECT session_id, tgt.event_key, 'tgt', 'user and address, 5 s before the ticket'

@@ -83,6 +83,7 @@ def _go_on(story: Story, shell: Shell, tgt: Event) -> None:
     inner = open_shell(story, at, shell.as_client, srv03, Login(ADM_LEE), text="from inside the CredSSP session")
     inner.script(at + timedelta(seconds=3), "Get-Process")
     inner.close(at + timedelta(seconds=31))
+    inner.truth.witness("tgt", tgt)
     witnesses = inner.truth.witnesses
     evidence = [tgt, *scripts, *(witnesses[role][0] for role in ("client_session", "ticket", "logon", "shell"))]
     text = "the same user goes on from SRV02, whose CredSSP session holds the password"

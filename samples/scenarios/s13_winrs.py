@@ -1,22 +1,20 @@
 """winrs: a command shell over WinRM, without PowerShell.
 
 jdoe runs `winrs -r:srv02 ...` at WS07 with svc-backup's password. On SRV02 the shell's URI ends in shell/cmd, its
-host is winrshost.exe, and each command is a `cmd.exe /C` below it. A second shell leaves the poor form of 91: Windows
+host is winrshost.exe, and each command is a `cmd.exe /C` below it. The second shell leaves the poor form of 91: Windows
 could not fill the event and wrote ProcessingErrorData, with the URI in hexadecimal.
 """
 
 from datetime import datetime, timedelta
 
-from samples import shapes
 from samples.cast import JDOE, SVC_BACKUP
 from samples.desks import seat
 from samples.processes import end_process, start_process
-from samples.remoting import CMD_URI, SYSTEM32, Client, Login, Shell, open_shell
+from samples.remoting import SYSTEM32, Client, Login, Shell, open_shell
 from samples.scenario import Event, milliseconds
 from samples.story import Story
 
 TITLE = "winrs"
-_MISSING_ITEM = 15005  # ERROR_EVT_INVALID_EVENT_DATA, winerror.h
 
 
 def tell(story: Story) -> None:
@@ -32,7 +30,16 @@ def tell(story: Story) -> None:
         tool, _ = start_process(ws07, moment, console.process, f"{SYSTEM32}\\winrs.exe", arguments)
         client = Client(ws07.address, ws07, tool, ws07.name)
         login = Login(SVC_BACKUP, is_explicit=True)
-        shell = open_shell(story, moment + milliseconds(60), client, srv02, login, kind="winrs", text=line)
+        shell = open_shell(
+            story,
+            moment + milliseconds(60),
+            client,
+            srv02,
+            login,
+            kind="winrs",
+            has_poor_shell=number == 1,
+            text=line,
+        )
         for found, started in zip(
             (commands, programs), _run(shell, moment + timedelta(seconds=1.6), line), strict=True
         ):
@@ -42,20 +49,8 @@ def tell(story: Story) -> None:
         story.tell(moment, ws07, JDOE, f"winrs to SRV02: {line}")
     story.expect("remoting_child_process", srv02, "cmd.exe /C below winrshost.exe", commands, programs)
     story.expect("winrs_command", srv02, "two commands over winrs", commands, programs)
-    poor = srv02.log(
-        shapes.WSMAN_SHELL_POOR,
-        at + timedelta(minutes=5),
-        by=srv02.winrm,
-        fields={
-            "ErrorCode": _MISSING_ITEM,
-            "DataItemName": "shellId",
-            "EventPayload": f"{CMD_URI}\0".encode("utf-16-le"),
-        },
-        activity_id=srv02.new_guid(),
-        user_sid=SVC_BACKUP.sid,
-    )
-    story.tell(at + timedelta(minutes=5), srv02, SVC_BACKUP, "one more shell, of which the log holds the poor 91 only")
-    story.expect("winrm_shell_created", srv02, "a 91 whose URI stands in ProcessingErrorData", [poor])
+    poor = story.sessions[-1].witnesses["shell"]
+    story.expect("winrm_shell_created", srv02, "a 91 whose URI stands in ProcessingErrorData", poor)
 
 
 def _run(shell: Shell, at: datetime, line: str) -> tuple[list[Event], list[Event]]:

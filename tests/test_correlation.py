@@ -1,0 +1,169 @@
+"""Correlation against the truth of every scenario: sessions with all they are known by, and nothing beside them."""
+
+import tomllib
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evtxhunt.pipeline.ingest import ingest
+from evtxhunt.pipeline.query import correlate, load_query_set
+from samples.build import build_scenario, write_files
+from samples.scenarios import scenarios
+from tests.logs import rows
+
+SCENARIOS = {scenario.name: scenario for scenario in scenarios()}
+# 4624 does not say CredSSP: it says Negotiate, and type 8.
+PACKAGES = {"CredSSP": "Negotiate"}
+
+
+@pytest.fixture(scope="module", params=SCENARIOS)
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path, Path]:
+    """(truth, folder of the logs, correlated case) of a scenario."""
+    name: str = request.param
+    folder = tmp_path_factory.mktemp(name)
+    contents = build_scenario(SCENARIOS[name])
+    write_files(contents, folder / name)
+    path = folder / "case.duckdb"
+    ingest([folder / name], path)
+    correlate(path, load_query_set())
+    return tomllib.loads(contents["truth.toml"].decode()), folder / name, path
+
+
+def found_sessions(path: Path) -> list[dict[str, Any]]:
+    columns = [
+        "session_id",
+        "kind",
+        "source_computer",
+        "source_ip",
+        "source_user_name",
+        "target_computer",
+        "user_name",
+        "user_domain",
+        "user_sid",
+        "run_as_user_name",
+        "authentication_package",
+        "target_logon_id",
+        "host_process_id",
+        "start_time",
+        "end_time",
+        "end_reason",
+        "confidence",
+    ]
+    return [
+        dict(zip(columns, row, strict=True))
+        for row in rows(path, f"SELECT {', '.join(columns)} FROM remoting_session ORDER BY session_id")
+    ]
+
+
+def short(name: object) -> str:
+    return str(name).partition(".")[0].upper()
+
+
+def pair(told: dict[str, Any], found: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each true session with the found one of the same target that begins nearest to it, within 5 s."""
+    skews = {host["name"]: timedelta(seconds=host["skew_seconds"]) for host in told["host"]}
+    pairs = []
+    left = list(found)
+    for true in told.get("session", []):
+        start = true["start"].replace(tzinfo=None) + skews[true["target"]]
+        near = [row for row in left if short(row["target_computer"]) == true["target"]]
+        near.sort(key=lambda row: abs(row["start_time"] - start))
+        assert near, f"no session to {true['target']} at {start}"
+        assert abs(near[0]["start_time"] - start) < timedelta(seconds=5), (true["id"], near[0])
+        left.remove(near[0])
+        pairs.append((true, near[0]))
+    return pairs
+
+
+def missing_roles(true: dict[str, Any]) -> set[str]:
+    return {entry["role"] for entry in true.get("missing", [])} - {entry["role"] for entry in true["witnesses"]}
+
+
+def test_every_session_is_found_and_no_other(case: tuple[dict[str, Any], Path, Path]) -> None:
+    told, _, path = case
+    found = found_sessions(path)
+    assert len(found) == len(told.get("session", [])), [(row["target_computer"], row["start_time"]) for row in found]
+    pair(told, found)
+
+
+def test_a_session_has_its_attributes(case: tuple[dict[str, Any], Path, Path]) -> None:
+    told, _, path = case
+    for true, row in pair(told, found_sessions(path)):
+        missing = missing_roles(true)
+        where = true["id"], row
+        assert row["kind"] == true["kind"], where
+        if "source" in true and "client_session" not in missing:
+            assert short(row["source_computer"]) == true["source"], where
+            assert row["source_user_name"] == true["source_user"].partition("\\")[2], where
+        if not {"logon", "shell"} <= missing and row["source_ip"] is not None:
+            assert row["source_ip"] == true["source_address"], where
+        assert (row["user_name"], row["user_domain"]) == (true["user_name"], true["user_domain"]), where
+        assert row["user_sid"] in (true["user_sid"], None), where
+        runs_as = true["runs_as"].partition("\\")[2]
+        if "host_process" not in missing:
+            assert (row["run_as_user_name"] or row["user_name"]) == runs_as, where
+            assert row["host_process_id"] == true["host_process_id"], where
+            assert row["target_logon_id"] == true["target_logon_id"], where
+        if "logon" not in missing:
+            package = true["authentication_package"]
+            assert row["authentication_package"] == PACKAGES.get(package, package), where
+
+
+def test_a_session_ends_as_it_did(case: tuple[dict[str, Any], Path, Path]) -> None:
+    told, _, path = case
+    skews = {host["name"]: timedelta(seconds=host["skew_seconds"]) for host in told["host"]}
+    for true, row in pair(told, found_sessions(path)):
+        if "end" in true:
+            end = true["end"].replace(tzinfo=None) + skews[true["target"]]
+            assert row["end_time"] is not None, (true["id"], row)
+            assert abs(row["end_time"] - end) < timedelta(seconds=1), (true["id"], row)
+            assert row["end_reason"] == true["end_reason"], (true["id"], row)
+
+
+def test_the_witnesses_are_the_true_ones(case: tuple[dict[str, Any], Path, Path]) -> None:
+    told, folder, path = case
+    found: dict[int, set[tuple[str, int]]] = {}
+    for session_id, file, number in rows(
+        path,
+        "SELECT session_id, s.path, e.event_record_id FROM remoting_witness JOIN event AS e USING (event_key)"
+        " JOIN source_file AS s USING (source_file_id)",
+    ):
+        record = (Path(str(file)).relative_to(folder).as_posix(), int(str(number)))
+        found.setdefault(int(str(session_id)), set()).add(record)
+    every = {
+        (witness["file"], witness["event_record_id"])
+        for true in told.get("session", [])
+        for witness in true["witnesses"]
+    }
+    for true, row in pair(told, found_sessions(path)):
+        wanted = {(item["file"], item["event_record_id"]) for item in true["witnesses"] if item["role"] in CERTAIN}
+        seen = found.get(row["session_id"], set())
+        assert wanted <= seen, (true["id"], sorted(wanted - seen))
+        assert seen <= every, (true["id"], sorted(seen - every))
+
+
+# Roles that an exact key links. The others may go to either of two sessions of one user at one time.
+CERTAIN = {
+    "client_session",
+    "client_shell",
+    "client_close",
+    "shell",
+    "host_process",
+    "host_process_end",
+    "engine_start",
+    "engine_stop",
+    "provider",
+    "console",
+    "script_block",
+    "module_log",
+    "run_as_logon",
+    "virtual_account",
+}
+
+
+def test_the_times_are_plain_utc(case: tuple[dict[str, Any], Path, Path]) -> None:
+    for row in found_sessions(case[2]):
+        assert isinstance(row["start_time"], datetime)
+        assert row["start_time"].tzinfo is None
