@@ -167,3 +167,73 @@ def test_the_times_are_plain_utc(case: tuple[dict[str, Any], Path, Path]) -> Non
     for row in found_sessions(case[2]):
         assert isinstance(row["start_time"], datetime)
         assert row["start_time"].tzinfo is None
+
+
+def test_every_hop_is_found_with_its_method_and_no_other(case: tuple[dict[str, Any], Path, Path]) -> None:
+    told, _, path = case
+    sessions = {true["id"]: row["session_id"] for true, row in pair(told, found_sessions(path))}
+    wanted = [
+        (
+            sessions[hop["from_session"]],
+            sessions.get(hop.get("to_session")),
+            hop["via"],
+            hop["to"],
+            hop["method"],
+            hop["user_name"],
+            hop["next_user_name"],
+            hop["is_failed"],
+        )
+        for hop in told.get("hop", [])
+    ]
+    found = [
+        (row[0], row[1], short(row[2]), short(row[3]), *row[4:])
+        for row in rows(
+            path,
+            "SELECT from_session_id, to_session_id, via_computer, to_computer, method, user_name, next_user_name,"
+            " is_failed FROM hop ORDER BY hop_id",
+        )
+    ]
+    assert found == wanted
+
+
+def test_a_hop_cites_records_of_its_truth(case: tuple[dict[str, Any], Path, Path]) -> None:
+    told, folder, path = case
+    cited = {
+        (Path(str(file)).relative_to(folder).as_posix(), int(str(number)))
+        for file, number in rows(
+            path,
+            "SELECT s.path, e.event_record_id FROM (SELECT unnest(event_keys) AS event_key FROM hop)"
+            " JOIN event AS e USING (event_key) JOIN source_file AS s USING (source_file_id)",
+        )
+    }
+    true = {(item["file"], item["event_record_id"]) for hop in told.get("hop", []) for item in hop["records"]}
+    configured = {
+        (item["file"], item["event_record_id"])
+        for entry in told.get("expected", [])
+        for item in (*entry["records"], *entry.get("related", []))
+    }
+    assert cited <= true | configured
+    for hop in told.get("hop", []):
+        assert cited & {(item["file"], item["event_record_id"]) for item in hop["records"]}, hop["text"]
+
+
+def test_paths_join_the_hops_of_three_hosts(tmp_path: Path) -> None:
+    """Scenario 12: WS07 over SRV02 and SRV03 to DC01, with one change of account."""
+    scenario = next(item for item in scenarios() if item.name.startswith("12"))
+    write_files(build_scenario(scenario), tmp_path / "logs")
+    path = tmp_path / "case.duckdb"
+    ingest([tmp_path / "logs"], path)
+    correlate(path, load_query_set())
+    assert rows(
+        path,
+        "SELECT list_transform(computers, lambda name: split_part(name, '.', 1)), user_names, account_changes,"
+        " methods, is_failed FROM hop_path WHERE is_longest ORDER BY path_id",
+    ) == [
+        (
+            ["ws07", "srv02", "srv03", "dc01"],
+            ["svc-backup", "adm-lee", "adm-lee"],
+            1,
+            ["explicit_credentials", "explicit_credentials"],
+            False,
+        )
+    ]

@@ -1,0 +1,21 @@
+-- ---
+-- id = "domain_controller"
+-- title = "Domain controllers"
+-- description = """Computers that the logs show to be domain controllers. Every logon there is with delegation, which means nothing."""
+-- [columns]
+-- computer = "lower case"
+-- basis = "what shows it"
+-- records = "how many records show it"
+-- ---
+-- Only controllers grant tickets (4768, 4769, 4771) and log changes of the directory (5136). A controller whose logs hold none of
+-- these still logs on to itself from loopback with a delegated token (31 of 31 real %%1840 are of controllers).
+WITH shown AS (
+    SELECT lower(computer) AS computer, 'grants tickets or logs directory changes' AS basis FROM event
+    WHERE event_id IN (4768, 4769, 4771, 5136) AND provider = 'Microsoft-Windows-Security-Auditing'
+    UNION ALL
+    SELECT lower(computer), 'logs on to itself with delegation' FROM logon
+    WHERE impersonation_level = 'delegation' AND (is_loopback(ip) OR starts_with(ip, 'fe80:'))
+        AND lower(user_name) = short_host(computer) || '$'
+)
+SELECT computer, string_agg(DISTINCT basis, '; ' ORDER BY basis) AS basis, count(*) AS records
+FROM shown GROUP BY computer ORDER BY computer
