@@ -53,7 +53,7 @@ on_target AS (
         engine.engine_number, engine.host_id, engine.end_time AS engine_end, len(engine.start_keys) > 0 AS is_engine_start_seen,
         logon.user_name AS logon_user, logon.user_domain AS logon_domain, logon.user_sid AS logon_sid, logon.ip AS logon_ip,
         logon.logon_type, logon.authentication_package, logon.logon_id AS principal_logon_id, logon.start_time AS logon_start,
-        logon.end_time AS logon_end, logon.end_reason AS logon_end_reason, principal.rule AS logon_rule,
+        logon.end_time AS logon_end, logon.end_reason AS logon_end_reason, logon.source AS logon_source, principal.rule AS logon_rule,
         coalesce(boot.shutdown_time, boot.end_time) AS boot_end,
         client.event_key AS client_key, client.computer AS client_computer, client.user_sid AS client_sid, client.rule AS client_rule,
         closed.event_time AS closed_time
@@ -87,7 +87,7 @@ kinds AS (
             CASE WHEN shell_number IS NOT NULL THEN 'shell' END,
             CASE WHEN process_number IS NOT NULL THEN 'process' END,
             CASE WHEN engine_number IS NOT NULL THEN 'engine' END,
-            CASE WHEN logon_user IS NOT NULL THEN 'logon' END,
+            CASE WHEN logon_source = '4624' THEN 'logon' END,
             CASE WHEN client_key IS NOT NULL THEN 'client' END], lambda kind: kind IS NOT NULL) AS witnesses
     FROM on_target LEFT JOIN first_connection USING (core_number)
 ),

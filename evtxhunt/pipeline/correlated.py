@@ -1,0 +1,111 @@
+"""What the correlated tables of a case say: sessions and hops, for the terminal and for other programs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
+from evtxhunt.pipeline.query import RowStream, ask, correlate, load_query_set, open_case
+
+
+@dataclass(frozen=True, slots=True)
+class Correlated:
+    """A correlated table: all of it, what of it fits a terminal, and which columns hold its hosts and accounts."""
+
+    table: str
+    key: str
+    short: str
+    hosts: tuple[str, ...]
+    users: tuple[str, ...]
+
+    def sql(self, *, is_short: bool = False) -> str:
+        """A SELECT in a fixed order, with $host and $user as filters; NULL takes all."""
+        hosts = " OR ".join(f"lower({name}) = lower($host) OR short_host({name}) = lower($host)" for name in self.hosts)
+        users = " OR ".join(f"lower({name}) = lower($user)" for name in self.users)
+        return (
+            f"SELECT {self.short if is_short else '*'} FROM {self.table}"
+            f" WHERE ($host IS NULL OR {hosts}) AND ($user IS NULL OR {users}) ORDER BY {self.key}"
+        )
+
+
+_SHOWN_SOURCE = "coalesce(split_part(source_computer, '.', 1), source_ip)"
+SESSIONS = Correlated(
+    "remoting_session",
+    "session_id",
+    f"session_id AS session, start_time, round(epoch(end_time - start_time))::BIGINT AS seconds, kind, {_SHOWN_SOURCE} AS source,"
+    " split_part(target_computer, '.', 1) AS target, account(user_domain, user_name) AS user_name,"
+    " run_as_user_name AS runs_as, authentication_package AS package, script_blocks AS scripts,"
+    " child_processes AS programs, end_reason AS ended, confidence",
+    ("source_computer", "source_ip", "target_computer"),
+    ("user_name", "source_user_name", "run_as_user_name"),
+)
+HOPS = Correlated(
+    "hop",
+    "hop_id",
+    "hop_id AS hop, event_time, split_part(source_computer, '.', 1) AS source,"
+    " split_part(via_computer, '.', 1) AS via, split_part(to_computer, '.', 1) AS target, method, user_name,"
+    " next_user_name AS goes_on_as, CASE WHEN is_failed THEN 'refused' ELSE '' END AS result, confidence, reason",
+    ("source_computer", "via_computer", "to_computer"),
+    ("user_name", "next_user_name"),
+)
+
+
+@contextmanager
+def rows_of(
+    what: Correlated,
+    case: Path,
+    *,
+    queries: Path | None = None,
+    host: str | None = None,
+    user: str | None = None,
+    is_short: bool = False,
+    memory_limit: str = DEFAULT_MEMORY_LIMIT,
+) -> Iterator[RowStream]:
+    """Rows of a correlated table, which is made first where it is missing or out of date.
+
+    `host` is a short name, a name or an address, `user` an account without domain. Raises CaseError, QueryError.
+    """
+    query_set = load_query_set(queries)
+    correlate(case, query_set, memory_limit=memory_limit)
+    with (
+        open_case(case, query_set, memory_limit=memory_limit) as connection,
+        ask(connection, what.sql(is_short=is_short), {"host": host, "user": user}, None) as rows,
+    ):
+        yield rows
+
+
+class Case:
+    """A case for other Python programs: `evtxhunt.Case("case.duckdb").sessions().to_pandas()`.
+
+    Every method gives an Arrow table whose columns `evtxhunt sql` documents; times are naive UTC. Tables that
+    are missing or out of date are made first, which needs the case for writing. Raises CaseError, QueryError.
+    """
+
+    def __init__(self, path: str | Path, *, memory_limit: str = DEFAULT_MEMORY_LIMIT) -> None:
+        self.path = Path(path)
+        self._memory_limit = memory_limit
+
+    def sessions(self, *, host: str | None = None, user: str | None = None) -> pa.Table:
+        """Table remoting_session: one row a remoting session."""
+        return self._table(SESSIONS, host, user)
+
+    def hops(self, *, host: str | None = None, user: str | None = None) -> pa.Table:
+        """Table hop: one row a second hop."""
+        return self._table(HOPS, host, user)
+
+    def sql(self, query: str) -> pa.Table:
+        """The result of one SELECT over tables, views and macros; read-only."""
+        query_set = load_query_set()
+        correlate(self.path, query_set, memory_limit=self._memory_limit)
+        with (
+            open_case(self.path, query_set, memory_limit=self._memory_limit) as connection,
+            ask(connection, query, None, None) as rows,
+        ):
+            return rows.arrow_reader().read_all()
+
+    def _table(self, what: Correlated, host: str | None, user: str | None) -> pa.Table:
+        with rows_of(what, self.path, host=host, user=user, memory_limit=self._memory_limit) as rows:
+            return rows.arrow_reader().read_all()
