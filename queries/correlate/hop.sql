@@ -58,6 +58,11 @@ chained AS (
     WHERE coalesce(client.event_time, outbound.start_time) BETWEEN inbound.start_time AND inbound.until_time
         -- Another process of the host that opened it is somebody else's doing.
         AND (client.process_id IS NULL OR inbound.host_process_id IS NULL OR client.process_id = inbound.host_process_id)
+    -- Out of one session only: of several that were open the one whose user goes on, else the last opened.
+    QUALIFY row_number() OVER (
+        PARTITION BY outbound.session_id
+        ORDER BY is_exact DESC, lower(inbound.user_name) = lower(outbound.user_name) DESC NULLS LAST, inbound.start_time DESC,
+            inbound.session_id) = 1
 ),
 -- To a share or another service: a network logon at a third host from the address of the one in the middle.
 reached AS (
@@ -73,6 +78,10 @@ reached AS (
             OR (inbound.is_virtual_account AND lower(logon.user_name) = inbound.machine_account
                 AND logon.computer NOT IN (SELECT computer FROM domain_controller)))
     WHERE logon.event_keys[1] NOT IN (SELECT logon_key FROM remoting_logon)
+        -- One of the several logons of a session that the same hop opened, where nothing linked it to that session.
+        AND NOT EXISTS (
+            SELECT 1 FROM chained WHERE chained.session_id = inbound.session_id AND chained.to_computer = logon.computer
+                AND logon.start_time BETWEEN chained.event_time - INTERVAL 2 SECOND AND chained.event_time + INTERVAL 12 SECOND)
         -- Where the user also sits at the host in the middle it is the desk that goes on, as far as anyone can tell.
         AND NOT EXISTS (
             SELECT 1 FROM logon_session AS desk WHERE desk.computer = inbound.target_computer AND desk.logon_type IN (2, 10, 11)
@@ -151,6 +160,8 @@ judged AS (
             WHEN inbound.logon_type = 8 THEN 'credssp'
             WHEN inbound.impersonation_level = 'delegation'
                 AND inbound.target_computer NOT IN (SELECT computer FROM domain_controller) THEN 'unconstrained'
+            -- Credentials can be typed without a 4648 in the logs: another account goes on, and nothing above explains it.
+            WHEN lower(every_hop.next_user) <> lower(inbound.user_name) THEN 'explicit_credentials'
             WHEN ticket_keys IS NOT NULL THEN 'credssp'
             ELSE 'unknown' END AS method
     FROM every_hop JOIN inbound USING (session_id)
@@ -165,7 +176,8 @@ SELECT row_number() OVER (ORDER BY event_time, session_id, to_computer, next_use
     event_time, is_failed,
     CASE WHEN is_exact OR explicit_keys IS NOT NULL THEN 'high' ELSE 'medium' END AS confidence,
     link || CASE method
-        WHEN 'explicit_credentials' THEN '; 4648 within the session''s logon'
+        WHEN 'explicit_credentials' THEN CASE WHEN explicit_keys IS NULL THEN '; another account goes on'
+            ELSE '; 4648 within the session''s logon' END
         WHEN 'resource_based' THEN '; S4U ticket, and the target was made to trust the service (5136)'
         WHEN 'constrained' THEN '; S4U ticket'
         WHEN 'jea' THEN '; the session runs as a virtual account'

@@ -13,31 +13,65 @@
 -- ---
 -- Windows writes 91, then starts the process, then PowerShell starts its engine: within a second or two on an idle host
 -- (order from the WinRM and PowerShell start-up; the limits are ours, for a busy one).
-WITH shell_process AS (
+-- Of two sessions that began within a second each may be the other's nearest: what is left gets a second chance.
+WITH shell_process_candidate AS (
     SELECT shell.shell_number, process.process_number,
         abs(epoch_ms(process.start_time) - epoch_ms(shell.event_time)) AS distance
     FROM remoting_shell AS shell JOIN remoting_process AS process ON process.computer = shell.computer
         AND process.start_time BETWEEN shell.event_time - INTERVAL 2 SECOND AND shell.event_time + INTERVAL 10 SECOND
         AND (process.program = 'winrshost.exe') = (shell.kind = 'winrs')
-    QUALIFY row_number() OVER (PARTITION BY shell.shell_number ORDER BY distance, process.process_number) = 1
-        AND row_number() OVER (PARTITION BY process.process_number ORDER BY distance, shell.shell_number) = 1
 ),
-engine_process AS (
+shell_process_first AS (
+    SELECT shell_number, process_number FROM shell_process_candidate
+    QUALIFY row_number() OVER (PARTITION BY shell_number ORDER BY distance, process_number) = 1
+        AND row_number() OVER (PARTITION BY process_number ORDER BY distance, shell_number) = 1
+),
+shell_process AS (
+    FROM shell_process_first
+    UNION ALL
+    SELECT shell_number, process_number FROM shell_process_candidate
+    WHERE shell_number NOT IN (SELECT shell_number FROM shell_process_first) AND process_number NOT IN (SELECT process_number FROM shell_process_first)
+    QUALIFY row_number() OVER (PARTITION BY shell_number ORDER BY distance, process_number) = 1
+        AND row_number() OVER (PARTITION BY process_number ORDER BY distance, shell_number) = 1
+),
+engine_process_candidate AS (
     SELECT engine.engine_number, process.process_number, epoch_ms(engine.start_time) - epoch_ms(process.start_time) AS distance
     FROM remoting_engine AS engine JOIN remoting_process AS process ON process.computer = engine.computer
         AND engine.start_time BETWEEN process.start_time AND process.start_time + INTERVAL 15 SECOND
         AND process.program = 'wsmprovhost.exe'
-    QUALIFY row_number() OVER (PARTITION BY engine.engine_number ORDER BY distance, process.process_number) = 1
-        AND row_number() OVER (PARTITION BY process.process_number ORDER BY distance, engine.engine_number) = 1
 ),
-engine_shell AS (
+engine_process_first AS (
+    SELECT engine_number, process_number FROM engine_process_candidate
+    QUALIFY row_number() OVER (PARTITION BY engine_number ORDER BY distance, process_number) = 1
+        AND row_number() OVER (PARTITION BY process_number ORDER BY distance, engine_number) = 1
+),
+engine_process AS (
+    FROM engine_process_first
+    UNION ALL
+    SELECT engine_number, process_number FROM engine_process_candidate
+    WHERE engine_number NOT IN (SELECT engine_number FROM engine_process_first) AND process_number NOT IN (SELECT process_number FROM engine_process_first)
+    QUALIFY row_number() OVER (PARTITION BY engine_number ORDER BY distance, process_number) = 1
+        AND row_number() OVER (PARTITION BY process_number ORDER BY distance, engine_number) = 1
+),
+engine_shell_candidate AS (
     SELECT engine.engine_number, shell.shell_number, epoch_ms(engine.start_time) - epoch_ms(shell.event_time) AS distance
     FROM remoting_engine AS engine JOIN remoting_shell AS shell ON shell.computer = engine.computer
         AND engine.start_time BETWEEN shell.event_time AND shell.event_time + INTERVAL 25 SECOND AND shell.kind <> 'winrs'
     WHERE engine.engine_number NOT IN (SELECT engine_number FROM engine_process)
         AND shell.shell_number NOT IN (SELECT shell_number FROM shell_process)
-    QUALIFY row_number() OVER (PARTITION BY engine.engine_number ORDER BY distance, shell.shell_number) = 1
-        AND row_number() OVER (PARTITION BY shell.shell_number ORDER BY distance, engine.engine_number) = 1
+),
+engine_shell_first AS (
+    SELECT engine_number, shell_number FROM engine_shell_candidate
+    QUALIFY row_number() OVER (PARTITION BY engine_number ORDER BY distance, shell_number) = 1
+        AND row_number() OVER (PARTITION BY shell_number ORDER BY distance, engine_number) = 1
+),
+engine_shell AS (
+    FROM engine_shell_first
+    UNION ALL
+    SELECT engine_number, shell_number FROM engine_shell_candidate
+    WHERE engine_number NOT IN (SELECT engine_number FROM engine_shell_first) AND shell_number NOT IN (SELECT shell_number FROM engine_shell_first)
+    QUALIFY row_number() OVER (PARTITION BY engine_number ORDER BY distance, shell_number) = 1
+        AND row_number() OVER (PARTITION BY shell_number ORDER BY distance, engine_number) = 1
 ),
 grouped AS (
     SELECT process.computer, shell_number, process_number, engine_number
