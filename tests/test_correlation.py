@@ -217,6 +217,29 @@ def test_a_hop_cites_records_of_its_truth(case: tuple[dict[str, Any], Path, Path
         assert cited & {(item["file"], item["event_record_id"]) for item in hop["records"]}, hop["text"]
 
 
+# What a note of log_coverage must say where the truth has a gap of that kind.
+NOTES = {
+    "cleared": ("cleared at",),
+    "overwritten": ("rolled over",),
+    "not_collected": ("nothing of this log",),
+    "no_command_line": ("without command lines",),
+    "not_logged": ("nothing of this log", "not audited", "were not logged", "policy was reduced"),
+}
+
+
+def test_every_gap_of_the_truth_is_in_the_account_of_its_log(case: tuple[dict[str, Any], Path, Path]) -> None:
+    told, _, path = case
+    notes = {
+        (short(computer), channel): str(text)
+        for computer, channel, text in rows(path, "SELECT computer, channel, notes FROM log_coverage")
+    }
+    for gap in told.get("coverage", []):
+        text = notes[gap["host"], gap["channel"]]
+        assert any(part in text for part in NOTES[gap["verdict"]]), (gap, text)
+    lost = {(gap["host"], gap["channel"]) for gap in told.get("coverage", []) if gap["verdict"] == "cleared"}
+    assert {place for place, text in notes.items() if "cleared at" in text} == lost
+
+
 def test_paths_join_the_hops_of_three_hosts(tmp_path: Path) -> None:
     """Scenario 12: WS07 over SRV02 and SRV03 to DC01, with one change of account."""
     scenario = next(item for item in scenarios() if item.name.startswith("12"))

@@ -39,7 +39,9 @@ def test_readme_has_commands_and_links_that_exist() -> None:
         assert target.startswith("http") or (REPOSITORY / target).exists(), target
 
 
-@pytest.mark.parametrize("command", ["ingest", "report", "detect", "query", "sql", "info", "lint", "demo"])
+@pytest.mark.parametrize(
+    "command", ["ingest", "report", "detect", "query", "sql", "info", "lint", "demo", "sessions", "hops", "coverage"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0

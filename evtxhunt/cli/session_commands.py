@@ -1,4 +1,4 @@
-"""Commands about what was correlated: sessions, hops."""
+"""Commands about what was correlated: sessions, hops, coverage."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from evtxhunt.cli.output import (
     QueriesOption,
     write_rows,
 )
-from evtxhunt.pipeline.correlated import HOPS, SESSIONS, Correlated, rows_of
+from evtxhunt.pipeline.correlated import COVERAGE, HOPS, SESSIONS, Correlated, rows_of
 
 HostOption = Annotated[
     str | None, typer.Option("--host", help="Only what this host, by short name, name or address, takes part in.")
@@ -28,6 +28,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(name="sessions", help="Show every remoting session: who, from where, to where, when, how sure.")(
         _sessions
     )
+    app.command(name="coverage", help="Show what each log of each host could have told, and why it may not.")(_coverage)
     app.command(name="hops", help="Show every second hop: from within which session, by which method, to where.")(_hops)
 
 
@@ -53,6 +54,17 @@ def _hops(
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
     _show(HOPS, case, host, user, queries, form, output, memory)
+
+
+def _coverage(
+    case: CaseOption = DEFAULT_CASE,
+    host: HostOption = None,
+    queries: QueriesOption = None,
+    form: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+    memory: MemoryOption = DEFAULT_MEMORY,
+) -> None:
+    _show(COVERAGE, case, host, None, queries, form, output, memory)
 
 
 def _show(

@@ -24,7 +24,7 @@ class Correlated:
     def sql(self, *, is_short: bool = False) -> str:
         """A SELECT in a fixed order, with $host and $user as filters; NULL takes all."""
         hosts = " OR ".join(f"lower({name}) = lower($host) OR short_host({name}) = lower($host)" for name in self.hosts)
-        users = " OR ".join(f"lower({name}) = lower($user)" for name in self.users)
+        users = " OR ".join(f"lower({name}) = lower($user)" for name in self.users) or "false"
         return (
             f"SELECT {self.short if is_short else '*'} FROM {self.table}"
             f" WHERE ($host IS NULL OR {hosts}) AND ($user IS NULL OR {users}) ORDER BY {self.key}"
@@ -35,8 +35,9 @@ _SHOWN_SOURCE = "coalesce(split_part(source_computer, '.', 1), source_ip)"
 SESSIONS = Correlated(
     "remoting_session",
     "session_id",
-    f"session_id AS session, start_time, round(epoch(end_time - start_time))::BIGINT AS seconds, kind, {_SHOWN_SOURCE} AS source,"
-    " split_part(target_computer, '.', 1) AS target, account(user_domain, user_name) AS user_name,"
+    "session_id AS session, start_time, round(epoch(end_time - start_time))::BIGINT AS seconds, kind,"
+    f" {_SHOWN_SOURCE} AS source, split_part(target_computer, '.', 1) AS target,"
+    " account(user_domain, user_name) AS user_name,"
     " run_as_user_name AS runs_as, authentication_package AS package, script_blocks AS scripts,"
     " child_processes AS programs, end_reason AS ended, confidence",
     ("source_computer", "source_ip", "target_computer"),
@@ -50,6 +51,14 @@ HOPS = Correlated(
     " next_user_name AS goes_on_as, CASE WHEN is_failed THEN 'refused' ELSE '' END AS result, confidence, reason",
     ("source_computer", "via_computer", "to_computer"),
     ("user_name", "next_user_name"),
+)
+COVERAGE = Correlated(
+    "log_coverage",
+    "computer, channel",
+    "split_part(computer, '.', 1) AS computer, channel, records, first_time, last_time,"
+    " missing_records AS missing, notes",
+    ("computer",),
+    (),
 )
 
 
@@ -95,6 +104,10 @@ class Case:
     def hops(self, *, host: str | None = None, user: str | None = None) -> pa.Table:
         """Table hop: one row a second hop."""
         return self._table(HOPS, host, user)
+
+    def coverage(self, *, host: str | None = None) -> pa.Table:
+        """Table log_coverage: what each log could have shown."""
+        return self._table(COVERAGE, host, None)
 
     def sql(self, query: str) -> pa.Table:
         """The result of one SELECT over tables, views and macros; read-only."""
