@@ -46,7 +46,7 @@ def run_prompt(connection: duckdb.DuckDBPyConnection, form: Format, timeout_seco
     say("evtxhunt sql: .help for help, Ctrl-D to leave")
     for text in _inputs(session):
         try:
-            _answer(connection, text, form, timeout_seconds)
+            answer(connection, text, form, timeout_seconds)
         except QueryError as error:
             say(f"error: {escape_terminal(str(error))}")
         except KeyboardInterrupt:
@@ -67,7 +67,8 @@ def _inputs(session: PromptSession[str]) -> Iterator[str]:
             yield text
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, text: str, form: Format, timeout_seconds: float | None) -> None:
+def answer(connection: duckdb.DuckDBPyConnection, text: str, form: Format, timeout_seconds: float | None) -> None:
+    """Shows the answer to SQL or to a command that begins with a dot. Raises QueryError."""
     command, _, argument = text.partition(" ")
     if command == ".help":
         say(_HELP)

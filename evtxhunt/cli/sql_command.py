@@ -18,8 +18,8 @@ from evtxhunt.cli.output import (
     TimeoutOption,
     write_rows,
 )
-from evtxhunt.cli.prompt import run_prompt
-from evtxhunt.pipeline.query import ask, load_query_set, open_case
+from evtxhunt.cli.prompt import answer, run_prompt
+from evtxhunt.pipeline.query import ask, correlate, load_query_set, open_case
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         name="sql",
         help="Ask the case in SQL. Read-only, without access to files or the network. With no SQL: a prompt on a"
-        " terminal, else SQL from stdin.",
+        " terminal, else SQL from stdin. '.schema NAME' shows what the columns of a table hold.",
     )(_sql)
 
 
@@ -51,9 +51,15 @@ def _sql(
             raise typer.BadParameter(f"{file}: cannot be read: {error}", param_hint="--file") from error
     if statement is None and not sys.stdin.isatty():
         statement = sys.stdin.read()
-    with open_case(case, load_query_set(queries), memory_limit=memory, write=write) as connection:
+    query_set = load_query_set(queries)
+    if statement is not None and any(table.id in statement for table in query_set.of_kind("table")):
+        correlate(case, query_set, memory_limit=memory)
+    with open_case(case, query_set, memory_limit=memory, write=write) as connection:
         if statement is None:
             run_prompt(connection, form, timeout)
+            return
+        if statement.startswith("."):
+            answer(connection, statement.strip(), form, timeout)
             return
         with ask(connection, statement, None, timeout) as result:
             write_rows(result, form, output)

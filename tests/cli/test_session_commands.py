@@ -114,3 +114,17 @@ def test_a_broken_table_file_is_named_and_the_old_tables_stay(case: Path, tmp_pa
     assert result.exit_code == 3
     assert "hop.sql" in result.stderr
     assert rows(case, "SELECT count(*) FROM hop") == [(2,)]
+
+
+def test_sql_makes_the_tables_it_asks_for_and_shows_what_their_columns_hold(tmp_path: Path) -> None:
+    path = tmp_path / "case.duckdb"
+    ingest([REPOSITORY / "samples" / "demo" / "SRV02"], path)
+    result = runner.invoke(
+        app, ["sql", "SELECT count(*) FROM remoting_session", "--case", str(path), "--format", "csv"]
+    )
+    # Two that it served, and its own to SRV03, whose logs are not in this case.
+    assert result.stdout.splitlines()[1:] == ["3"]
+    shown = runner.invoke(app, ["sql", ".schema remoting_session", "--case", str(path), "--format", "jsonl"])
+    columns = {row["column_name"]: row["comment"] for row in map(json.loads, shown.stdout.splitlines())}
+    assert columns["host_process_id"] == "wsmprovhost.exe or winrshost.exe on the target"
+    assert all(columns.values())
