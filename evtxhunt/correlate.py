@@ -7,7 +7,7 @@ from contextlib import suppress
 import duckdb
 
 from evtxhunt.case_file import first_line, interrupts_as_such
-from evtxhunt.errors import QueryError
+from evtxhunt.errors import TableError
 from evtxhunt.model import Query
 from evtxhunt.query_file import order_views
 
@@ -16,7 +16,7 @@ _STATE_TABLE = "correlation_state"
 
 
 def build_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[Query], rule_set_sha256: str) -> None:
-    """Drops and makes every correlated table of the case. Raises QueryError naming the file that fails.
+    """Drops and makes every correlated table of the case. Raises TableError naming the file that fails.
 
     The connection has the views and may write. After an error, or Ctrl-C, the tables are as they were.
     """
@@ -41,7 +41,7 @@ def _build(connection: duckdb.DuckDBPyConnection, table: Query) -> None:
         with interrupts_as_such():
             connection.execute(f'CREATE OR REPLACE TABLE "{table.id}" AS {table.sql}')
     except duckdb.Error as error:
-        raise QueryError(f"{table.path}: {first_line(error)}") from error
+        raise TableError(table.id, f"{table.path}: {first_line(error)}") from error
     comment = json.dumps(table.description, ensure_ascii=False)[1:-1].replace("\\n", " ").replace("'", "''")
     connection.execute(f"COMMENT ON TABLE \"{table.id}\" IS '{comment}'")
     for name, text in table.columns:

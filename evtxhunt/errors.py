@@ -17,6 +17,14 @@ class QueryError(EvtxhuntError):
     """SQL could not be run on this case."""
 
 
+class TableError(QueryError):
+    """A correlated table could not be made; the tables are as they were."""
+
+    def __init__(self, table_id: str, text: str) -> None:
+        super().__init__(text)
+        self.table_id = table_id
+
+
 class QueryTimeoutError(QueryError):
     """SQL ran past its deadline and was interrupted."""
 

@@ -220,7 +220,7 @@ class CaseStore:
                     [
                         run.query.id,
                         run.query.title,
-                        run.query.level,
+                        run.query.level or "informational",  # a correlated table has none
                         run.query.sha256,
                         None if run.findings is None else len(run.findings),
                         run.error,

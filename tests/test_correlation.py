@@ -260,3 +260,22 @@ def test_paths_join_the_hops_of_three_hosts(tmp_path: Path) -> None:
             False,
         )
     ]
+
+
+def test_nonsense_in_the_fields_breaks_no_table(tmp_path: Path) -> None:
+    """What an attacker writes into a log must not keep the others' sessions from being found."""
+    from tests.hostile_events import hostile_log
+
+    scenario = next(item for item in scenarios() if item.name.startswith("12"))
+    write_files(build_scenario(scenario), tmp_path / "logs")
+    (tmp_path / "logs" / "hostile.evtx").write_bytes(hostile_log())
+    path = tmp_path / "case.duckdb"
+    ingest([tmp_path / "logs"], path)
+    correlate(path, load_query_set())
+    assert rows(path, "SELECT count(*) FROM remoting_session WHERE target_computer LIKE '%.corp.example.test'") == [
+        (3,)
+    ]
+    assert rows(path, "SELECT via_computer, to_computer FROM hop WHERE via_computer LIKE '%.corp.example.test'") == [
+        ("srv02.corp.example.test", "srv03.corp.example.test"),
+        ("srv03.corp.example.test", "dc01.corp.example.test"),
+    ]

@@ -13,7 +13,7 @@ from evtxhunt import detect as stage
 from evtxhunt.case_file import connect_case
 from evtxhunt.correlate import build_tables, is_current, undocumented_columns
 from evtxhunt.detect import RowStream, ask, find_query, run_query
-from evtxhunt.errors import EvtxhuntError, QueryFileError
+from evtxhunt.errors import EvtxhuntError, QueryFileError, TableError
 from evtxhunt.model import DetectionRun, Query
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, versions
 from evtxhunt.query_file import FOLDERS, Kind, check_unique, query_paths, read_query
@@ -92,7 +92,7 @@ def open_case(
 
 
 def correlate(case: Path, query_set: QuerySet, *, memory_limit: str = DEFAULT_MEMORY_LIMIT) -> None:
-    """Makes the correlated tables of the case unless they are up to date. Raises CaseError, QueryError."""
+    """Makes the correlated tables of the case unless they are up to date. Raises CaseError, QueryError, TableError."""
     tables, sha256 = query_set.of_kind("table"), correlation_sha256(query_set)
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
         if is_current(connection, sha256):
@@ -108,11 +108,19 @@ def detect(
     timeout_seconds: float | None = None,
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
 ) -> list[DetectionRun]:
-    """Runs every detection and stores what it found in place of earlier findings. Raises CaseError."""
-    correlate(case, query_set, memory_limit=memory_limit)
+    """Correlates, runs every detection and stores what it found in place of earlier findings. Raises CaseError.
+
+    A correlated table that cannot be made is a failed run like that of a detection: the others go on.
+    """
+    failed: list[DetectionRun] = []
+    try:
+        correlate(case, query_set, memory_limit=memory_limit)
+    except TableError as error:
+        table = next(query for query in query_set.of_kind("table") if query.id == error.table_id)
+        failed.append(DetectionRun(table, None, str(error), 0.0))
     detections = query_set.of_kind("detection")
     with open_case(case, query_set, memory_limit=memory_limit, materialize=True) as connection:
-        runs = [stage.run_detection(connection, query, timeout_seconds) for query in detections]
+        runs = failed + [stage.run_detection(connection, query, timeout_seconds) for query in detections]
     with open_store(case, memory_limit, __version__) as store:
         run_id = store.begin_run("detect", {}, versions())
         store.replace_findings(runs)

@@ -25,7 +25,8 @@ present AS (
     SELECT computer, channel, count(*) AS records, min(event_time) AS first_time, max(event_time) AS last_time,
         min(event_record_id) AS first_record_id, max(event_record_id) AS last_record_id,
         CASE WHEN bool_and(coalesce(header_record_id = event_record_id, false))
-            THEN (max(event_record_id) - min(event_record_id) + 1 - count(DISTINCT event_record_id))::BIGINT END AS missing_records
+            THEN TRY_CAST(max(event_record_id)::HUGEINT - min(event_record_id) + 1 - count(DISTINCT event_record_id) AS BIGINT) END
+            AS missing_records
     FROM event_of GROUP BY computer, channel
 ),
 expected(channel) AS (

@@ -41,7 +41,7 @@ seen AS (
 decoded AS (
     SELECT min(event_key) AS event_key,
         -- DFAE8213-BEAD-5CDC: the second stands in the second and third group, low half first.
-        make_timestamp(('0x' || substr(guid, 15, 4) || substr(guid, 10, 4))::BIGINT * 1000000) AS event_time,
+        make_timestamp(TRY_CAST('0x' || substr(guid, 15, 4) || substr(guid, 10, 4) AS BIGINT) * 1000000) AS event_time,
         computer, any_value(user_name ORDER BY event_key) AS user_name,
         any_value(user_domain ORDER BY event_key) AS user_domain, logon_id
     FROM (
@@ -49,7 +49,7 @@ decoded AS (
             account_user(event_data->>'User') AS user_name, account_domain(event_data->>'User') AS user_domain
         FROM event WHERE event_id = 1 AND provider = 'Microsoft-Windows-Sysmon'
     )
-    WHERE guid IS NOT NULL AND len(guid) = 36 AND logon_id NOT IN (0, 996, 997, 999)
+    WHERE regexp_full_match(guid, '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}') AND logon_id NOT IN (0, 996, 997, 999)
     GROUP BY computer, guid, logon_id
 ),
 everything AS (

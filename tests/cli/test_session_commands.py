@@ -114,6 +114,10 @@ def test_a_broken_table_file_is_named_and_the_old_tables_stay(case: Path, tmp_pa
     assert result.exit_code == 3
     assert "hop.sql" in result.stderr
     assert rows(case, "SELECT count(*) FROM hop") == [(2,)]
+    detected = runner.invoke(app, ["detect", "--case", str(case), "--queries", str(tmp_path / "queries")])
+    assert detected.exit_code == 4, "the detections ran all the same"
+    assert "FAILED" in detected.stderr and "hop.sql" in detected.stderr
+    assert rows(case, "SELECT count(*) > 20, count(error) FROM detection_run") == [(True, 1)]
 
 
 def test_sql_makes_the_tables_it_asks_for_and_shows_what_their_columns_hold(tmp_path: Path) -> None:
