@@ -279,3 +279,15 @@ def test_nonsense_in_the_fields_breaks_no_table(tmp_path: Path) -> None:
         ("srv02.corp.example.test", "srv03.corp.example.test"),
         ("srv03.corp.example.test", "dc01.corp.example.test"),
     ]
+
+
+def test_clocks_that_differ_are_told_and_by_how_much(case: tuple[dict[str, Any], Path, Path]) -> None:
+    told, _, path = case
+    skews = {host["name"]: host["skew_seconds"] for host in told["host"]}
+    found = rows(path, "SELECT computer, other_computer, seconds_ahead, is_skewed FROM clock_skew")
+    for computer, other, seconds, is_skewed in found:
+        true = skews[short(other)] - skews[short(computer)]
+        assert abs(float(str(seconds)) - true) < 2
+        assert is_skewed == (true != 0)
+    skewed = {name for name, seconds in skews.items() if seconds}
+    assert {short(other) for _, other, _, is_skewed in found if is_skewed} == skewed
