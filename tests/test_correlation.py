@@ -291,3 +291,31 @@ def test_clocks_that_differ_are_told_and_by_how_much(case: tuple[dict[str, Any],
         assert is_skewed == (true != 0)
     skewed = {name for name, seconds in skews.items() if seconds}
     assert {short(other) for _, other, _, is_skewed in found if is_skewed} == skewed
+
+
+def test_each_missing_witness_has_its_reason(case: tuple[dict[str, Any], Path, Path]) -> None:
+    """What the truth calls missing is not seen, and why; what it has is seen."""
+    told, _, path = case
+    gaps = {
+        (int(str(session)), role, channel): (is_seen, reason)
+        for session, role, channel, is_seen, reason in rows(
+            path, "SELECT session_id, role, channel, is_seen, reason FROM remoting_gap"
+        )
+    }
+    channels = {role: channel for _, role, channel in gaps if role != "host_process"}
+    for true, row in pair(told, found_sessions(path)):
+        there = {(item["role"], item["file"].partition("/")[2].removesuffix(".evtx")) for item in true["witnesses"]}
+        for role in ("client_session", "shell", "logon", "engine_start"):
+            key = row["session_id"], role, channels.get(role)
+            if key in gaps and any(seen_role == role for seen_role, _ in there):
+                assert gaps[key][0], (true["id"], key)
+        for item in true.get("missing", []):
+            key = row["session_id"], item["role"], item["channel"]
+            if key in gaps and not any(seen_role == item["role"] for seen_role, _ in there):
+                is_seen, reason = gaps[key]
+                assert not is_seen, (true["id"], item)
+                assert reason, (true["id"], item)
+                if item["reason"] == "cleared":
+                    assert reason == "the log was cleared after the session began"
+                if item["reason"] == "not_collected":
+                    assert str(reason).startswith("nothing of this log")
