@@ -319,3 +319,16 @@ def test_each_missing_witness_has_its_reason(case: tuple[dict[str, Any], Path, P
                     assert reason == "the log was cleared after the session began"
                 if item["reason"] == "not_collected":
                     assert str(reason).startswith("nothing of this log")
+
+
+def test_the_same_evidence_gives_the_same_tables(tmp_path: Path) -> None:
+    scenario = next(item for item in scenarios() if item.name.startswith("17"))
+    write_files(build_scenario(scenario), tmp_path / "logs")
+    contents = []
+    for number in range(2):
+        path = tmp_path / f"{number}.duckdb"
+        ingest([tmp_path / "logs"], path)
+        correlate(path, load_query_set())
+        tables = [table.id for table in load_query_set().of_kind("table")]
+        contents.append({table: sorted(map(str, rows(path, f"FROM {table}"))) for table in tables})
+    assert contents[0] == contents[1]

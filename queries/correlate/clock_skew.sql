@@ -16,7 +16,7 @@
 -- Only exact keys are used here, since what is linked by time cannot tell how far times differ.
 WITH ticket AS (
     SELECT lower(kerberos_ticket.computer) AS computer, logon_session.computer AS other_computer, kerberos_ticket.logon_guid,
-        epoch(min(logon_session.start_time)) - epoch(any_value(kerberos_ticket.event_time)) AS seconds, 'ticket' AS basis
+        epoch(min(logon_session.start_time)) - epoch(min(kerberos_ticket.event_time)) AS seconds, 'ticket' AS basis
     FROM kerberos_ticket JOIN logon_session ON logon_session.logon_guid = kerberos_ticket.logon_guid AND logon_session.source = '4624'
     WHERE kerberos_ticket.kind = 'service ticket' AND lower(kerberos_ticket.computer) <> logon_session.computer
     GROUP BY ALL

@@ -101,7 +101,7 @@ service_ticket AS (
 shared AS (
     SELECT session_id, NULL AS to_session_id, to_computer, next_user, min(event_time) AS event_time, bool_and(is_anonymous) AS is_failed,
         false AS is_exact, 'network logon from the host''s address during the session' AS link,
-        any_value(transmitted_services) AS transmitted_services,
+        any_value(transmitted_services ORDER BY logon_key) AS transmitted_services,
         list(logon_key) || flatten(list(coalesce(share.event_keys, []))) || flatten(list(coalesce(service_ticket.event_keys, []))) AS event_keys
     FROM reached LEFT JOIN share USING (logon_key) LEFT JOIN service_ticket USING (logon_key)
     GROUP BY session_id, to_computer, next_user

@@ -38,8 +38,9 @@ numbered AS (
     FROM stepped
 ),
 instance AS (
-    SELECT computer, process_id, use, any_value(program) AS program, any_value(process_guid) AS process_guid,
-        any_value(logon_id) AS logon_id, any_value(user_name) AS user_name, any_value(user_domain) AS user_domain,
+    SELECT computer, process_id, use, any_value(program ORDER BY event_key) AS program,
+        any_value(process_guid ORDER BY event_key) AS process_guid, any_value(logon_id ORDER BY event_key) AS logon_id,
+        any_value(user_name ORDER BY event_key) AS user_name, any_value(user_domain ORDER BY event_key) AS user_domain,
         min(event_time) AS start_time, list(event_key ORDER BY event_key) AS start_keys
     FROM numbered GROUP BY computer, process_id, use
 ),
@@ -73,7 +74,7 @@ children AS (
         list(event_key ORDER BY event_key) AS child_keys, count(DISTINCT child_of.process_id) AS child_processes,
         any_value(logon_id ORDER BY event_key) AS logon_id, any_value(user_name ORDER BY event_key) AS user_name,
         any_value(user_domain ORDER BY event_key) AS user_domain,
-        any_value(parent_program) AS program, any_value(parent_process_guid) AS process_guid
+        any_value(parent_program ORDER BY event_key) AS program, any_value(parent_process_guid ORDER BY event_key) AS process_guid
     FROM child_of GROUP BY computer, parent_process_id, use
 ),
 everything AS (
