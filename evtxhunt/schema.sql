@@ -171,3 +171,14 @@ CREATE TABLE detection_run (
     findings BIGINT,                    -- NULL: it failed
     error VARCHAR
 );
+
+-- What scripts and command lines hide, layer by layer, made by `detect` from the view encoded_text. The text itself
+-- stays in its event. One record may hide several things; layers of depth 2 were found in one of depth 1.
+CREATE TABLE decoded_text (
+    event_key BIGINT NOT NULL,          -- the record; of a script block its first part
+    layer INTEGER NOT NULL,             -- 1.. within the record, outer ones first
+    depth INTEGER NOT NULL,             -- how many steps it took
+    method VARCHAR NOT NULL,            -- of the last step: 'base64', 'base64 gzip', 'base64 deflate', 'base64 zlib',
+                                        -- 'joined strings' (changed lines only), 'numbers', 'reversed'
+    text VARCHAR NOT NULL USING COMPRESSION zstd
+);

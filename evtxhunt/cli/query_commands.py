@@ -23,7 +23,18 @@ from evtxhunt.cli.output import (
     write_rows,
 )
 from evtxhunt.model import LEVELS, Level, Query
-from evtxhunt.pipeline.query import FINDINGS_SQL, ask, detect, find_query, lint, load_query_set, open_case, run_query
+from evtxhunt.pipeline.query import (
+    FINDINGS_SQL,
+    ask,
+    correlate,
+    detect,
+    find_query,
+    lint,
+    load_query_set,
+    open_case,
+    run_query,
+    uses_tables,
+)
 from evtxhunt.query_file import convert_parameter
 from evtxhunt.render.tabular import write_table
 from evtxhunt.render.terminal import escape_terminal
@@ -103,6 +114,8 @@ def _query(
         return
     query = find_query(query_set.queries, name)
     values = _values(query, parameters or [])
+    if uses_tables(query.sql, query_set):
+        correlate(case, query_set, memory_limit=memory)
     with (
         open_case(case, query_set, memory_limit=memory) as connection,
         run_query(connection, query, values, timeout) as result,

@@ -1,5 +1,6 @@
-"""Commands about what was correlated: sessions, hops, coverage."""
+"""Commands about what was correlated: sessions, hops, timeline, coverage."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -13,14 +14,22 @@ from evtxhunt.cli.output import (
     MemoryOption,
     OutputOption,
     QueriesOption,
+    say,
     write_rows,
 )
-from evtxhunt.pipeline.correlated import COVERAGE, HOPS, SESSIONS, Correlated, rows_of
+from evtxhunt.pipeline.correlated import COVERAGE, DETECTIONS, HOPS, SESSIONS, Correlated, Story, rows_of, timeline_of
 
 HostOption = Annotated[
     str | None, typer.Option("--host", help="Only what this host, by short name, name or address, takes part in.")
 ]
 UserOption = Annotated[str | None, typer.Option("--user", help="Only what this account takes part in, without domain.")]
+_TIMES = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
+FromOption = Annotated[
+    datetime | None, typer.Option("--from", formats=_TIMES, metavar="TIME", help="Only from this time on, UTC.")
+]
+ToOption = Annotated[
+    datetime | None, typer.Option("--to", formats=_TIMES, metavar="TIME", help="Only before this time, UTC.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,6 +38,7 @@ def add_to(app: typer.Typer) -> None:
         _sessions
     )
     app.command(name="coverage", help="Show what each log of each host could have told, and why it may not.")(_coverage)
+    app.command(name="timeline", help="Tell what happened in plain sentences, each with its records.")(_timeline)
     app.command(name="hops", help="Show every second hop: from within which session, by which method, to where.")(_hops)
 
 
@@ -59,12 +69,39 @@ def _hops(
 def _coverage(
     case: CaseOption = DEFAULT_CASE,
     host: HostOption = None,
+    detections: Annotated[
+        bool, typer.Option("--detections", help="Show for each detection whether it could have found something.")
+    ] = False,
     queries: QueriesOption = None,
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
-    _show(COVERAGE, case, host, None, queries, form, output, memory)
+    _show(DETECTIONS if detections else COVERAGE, case, host, None, queries, form, output, memory)
+
+
+def _timeline(
+    case: CaseOption = DEFAULT_CASE,
+    host: HostOption = None,
+    user: UserOption = None,
+    session: Annotated[
+        int | None, typer.Option("--session", min=1, help="Only this remoting session, as `sessions` numbers it.")
+    ] = None,
+    from_time: FromOption = None,
+    to_time: ToOption = None,
+    routine: Annotated[
+        bool, typer.Option("--routine", help="With the logons, tickets and connections of machine accounts and services.")
+    ] = False,
+    queries: QueriesOption = None,
+    form: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+    memory: MemoryOption = DEFAULT_MEMORY,
+) -> None:
+    story = Story(host, user, session, from_time, to_time, routine)
+    with timeline_of(story, case, queries=queries, is_short=form is Format.TABLE, memory_limit=memory) as rows:
+        write_rows(rows, form, output)
+    if not routine and session is None:
+        say("Left out: logons, tickets and connections of machine accounts and services; --routine shows them.")
 
 
 def _show(

@@ -19,7 +19,7 @@ from evtxhunt.cli.output import (
     write_rows,
 )
 from evtxhunt.cli.prompt import answer, run_prompt
-from evtxhunt.pipeline.query import ask, correlate, load_query_set, open_case
+from evtxhunt.pipeline.query import ask, correlate, load_query_set, open_case, uses_tables
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,7 +52,7 @@ def _sql(
     if statement is None and not sys.stdin.isatty():
         statement = sys.stdin.read()
     query_set = load_query_set(queries)
-    if statement is not None and any(table.id in statement for table in query_set.of_kind("table")):
+    if statement is not None and uses_tables(statement, query_set):
         correlate(case, query_set, memory_limit=memory)
     with open_case(case, query_set, memory_limit=memory, write=write) as connection:
         if statement is None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
-from evtxhunt.pipeline.query import RowStream, ask, correlate, load_query_set, open_case
+from evtxhunt.pipeline.query import RowStream, ask, correlate, find_query, load_query_set, open_case, run_query
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,62 @@ COVERAGE = Correlated(
     (),
 )
 
+DETECTIONS = Correlated(
+    "detection_coverage",
+    "detection_id, computer",
+    "detection_id AS detection, level, split_part(computer, '.', 1) AS computer,"
+    " CASE WHEN is_possible THEN 'yes' ELSE 'no' END AS could_fire, events, missing",
+    ("computer",),
+    (),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What `timeline` tells: NULL takes all. Times are UTC."""
+
+    host: str | None = None
+    user: str | None = None
+    session_id: int | None = None
+    from_time: datetime | None = None
+    to_time: datetime | None = None
+    is_routine_shown: bool = False
+
+
+@contextmanager
+def timeline_of(
+    story: Story,
+    case: Path,
+    *,
+    queries: Path | None = None,
+    is_short: bool = False,
+    memory_limit: str = DEFAULT_MEMORY_LIMIT,
+) -> Iterator[RowStream]:
+    """Lines of the hunt `timeline`: event_time, computer, kind, text, records, session_id, event_keys.
+
+    `is_short` leaves out what does not fit a terminal. Raises CaseError, QueryError.
+    """
+    query_set = load_query_set(queries)
+    correlate(case, query_set, memory_limit=memory_limit)
+    hunt = find_query(query_set.queries, "timeline")
+    if is_short:
+        columns = "event_time, split_part(computer, '.', 1) AS computer, text, records"
+        hunt = replace(hunt, sql=f"SELECT {columns} FROM ({hunt.sql}) AS line")
+    given = {
+        "host": story.host,
+        "user": story.user,
+        "session_id": story.session_id,
+        "from_time": story.from_time,
+        "to_time": story.to_time,
+        "routine": story.is_routine_shown,
+    }
+    values = {name: value for name, value in given.items() if value is not None}
+    with (
+        open_case(case, query_set, memory_limit=memory_limit) as connection,
+        run_query(connection, hunt, values, None) as rows,
+    ):
+        yield rows
+
 
 @contextmanager
 def rows_of(
@@ -108,6 +165,15 @@ class Case:
     def coverage(self, *, host: str | None = None) -> pa.Table:
         """Table log_coverage: what each log could have shown."""
         return self._table(COVERAGE, host, None)
+
+    def detection_coverage(self, *, host: str | None = None) -> pa.Table:
+        """Table detection_coverage: what each detection could have found on each computer."""
+        return self._table(DETECTIONS, host, None)
+
+    def timeline(self, story: Story | None = None) -> pa.Table:
+        """The story in plain sentences: event_time, computer, kind, text, records, session_id, event_keys."""
+        with timeline_of(story or Story(), self.path, memory_limit=self._memory_limit) as rows:
+            return rows.arrow_reader().read_all()
 
     def sql(self, query: str) -> pa.Table:
         """The result of one SELECT over tables, views and macros; read-only."""

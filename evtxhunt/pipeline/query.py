@@ -1,6 +1,7 @@
 """Questions to a case: canned queries, detections, ad-hoc SQL; and the check of query files."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,12 +94,33 @@ def open_case(
 
 def correlate(case: Path, query_set: QuerySet, *, memory_limit: str = DEFAULT_MEMORY_LIMIT) -> None:
     """Makes the correlated tables of the case unless they are up to date. Raises CaseError, QueryError, TableError."""
-    tables, sha256 = query_set.of_kind("table"), correlation_sha256(query_set)
+    with _correlated(case, query_set, memory_limit):
+        pass
+
+
+def uses_tables(sql: str, query_set: QuerySet) -> bool:
+    """Whether the SQL names a table that `correlate` makes."""
+    names = {"decoded_text", *(table.id for table in query_set.of_kind("table"))}
+    return not names.isdisjoint(re.findall(r"\w+", sql))
+
+
+@contextmanager
+def _correlated(
+    case: Path, query_set: QuerySet, memory_limit: str, *, materialize: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the case with up-to-date tables. If they had to be made, it is the one that made them.
+
+    So what was computed for the tables serves the queries that follow. Raises CaseError, QueryError, TableError.
+    """
+    sha256 = correlation_sha256(query_set)
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
-        if is_current(connection, sha256):
-            return
-    with open_case(case, query_set, memory_limit=memory_limit, write=True, materialize=True) as connection:
-        build_tables(connection, tables, sha256)
+        current = is_current(connection, sha256)
+    with open_case(
+        case, query_set, memory_limit=memory_limit, write=not current, materialize=materialize or not current
+    ) as connection:
+        if not current:
+            build_tables(connection, query_set.of_kind("table"), query_set.of_kind("detection"), sha256)
+        yield connection
 
 
 def detect(
@@ -112,15 +134,15 @@ def detect(
 
     A correlated table that cannot be made is a failed run like that of a detection: the others go on.
     """
-    failed: list[DetectionRun] = []
+    detections = query_set.of_kind("detection")
     try:
-        correlate(case, query_set, memory_limit=memory_limit)
+        with _correlated(case, query_set, memory_limit, materialize=True) as connection:
+            runs = [stage.run_detection(connection, query, timeout_seconds) for query in detections]
     except TableError as error:
         table = next(query for query in query_set.of_kind("table") if query.id == error.table_id)
-        failed.append(DetectionRun(table, None, str(error), 0.0))
-    detections = query_set.of_kind("detection")
-    with open_case(case, query_set, memory_limit=memory_limit, materialize=True) as connection:
-        runs = failed + [stage.run_detection(connection, query, timeout_seconds) for query in detections]
+        with open_case(case, query_set, memory_limit=memory_limit, materialize=True) as connection:
+            runs = [stage.run_detection(connection, query, timeout_seconds) for query in detections]
+        runs.insert(0, DetectionRun(table, None, str(error), 0.0))
     with open_store(case, memory_limit, __version__) as store:
         run_id = store.begin_run("detect", {}, versions())
         store.replace_findings(runs)
@@ -129,9 +151,10 @@ def detect(
 
 
 def correlation_sha256(query_set: QuerySet) -> str:
-    """One hash over what the correlated tables are made by: macros, views and tables."""
+    """One hash over what the correlated tables are made by: macros, views, tables, and what detections require."""
     queries = [*query_set.of_kind("view"), *query_set.of_kind("table")]
     parts = [query_set.macros_sql, *(f"{query.kind} {query.id} {query.sha256}" for query in queries)]
+    parts += [f"{query.id} {query.title} {query.level} {query.requires}" for query in query_set.of_kind("detection")]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -170,7 +193,7 @@ def lint(folder: Path | None = None) -> tuple[int, list[Problem]]:
         connection.execute(schema_sql())
         try:
             stage.prepare_connection(connection, query_set.macros_sql, query_set.of_kind("view"))
-            build_tables(connection, query_set.of_kind("table"), "")
+            build_tables(connection, query_set.of_kind("table"), query_set.of_kind("detection"), "")
         except EvtxhuntError as error:
             return count, [Problem(root, str(error))]
         for table in query_set.of_kind("table"):
@@ -200,4 +223,5 @@ __all__ = [
     "open_case",
     "rule_set_sha256",
     "run_query",
+    "uses_tables",
 ]

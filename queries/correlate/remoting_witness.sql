@@ -6,7 +6,7 @@
 -- [columns]
 -- session_id = "row of remoting_session"
 -- event_key = "the event"
--- role = "what it shows: client_session, logon, shell, host_process, engine_start, child_process, script_block, ..."
+-- role = "what it shows: client_session, logon, shell, host_process, engine_start, child_process, descendant_process, script_block, ..."
 -- rule = "how it was linked"
 -- ---
 WITH session AS (
@@ -16,7 +16,7 @@ WITH session AS (
     LEFT JOIN remoting_core AS core USING (core_number)
     LEFT JOIN remoting_client AS client ON client.event_key = session.client_key
 ),
-process AS (SELECT session_id, remoting_process.* FROM session JOIN remoting_process USING (process_number)),
+host AS (SELECT session_id, remoting_process.* FROM session JOIN remoting_process USING (process_number)),
 shell AS (SELECT session_id, remoting_shell.* FROM session JOIN remoting_shell USING (shell_number)),
 engine AS (SELECT session_id, remoting_engine.* FROM session JOIN remoting_engine USING (engine_number)),
 logon_of AS (
@@ -32,12 +32,16 @@ ticket AS (
     FROM logon_of JOIN kerberos_ticket ON kerberos_ticket.logon_guid = logon_of.logon_guid AND kerberos_ticket.kind = 'service ticket'
         AND logon_of.role <> 'run_as'
 ),
+ancestry AS (SELECT process_key, event_keys, unnest(ancestors) AS ancestor_key FROM process),
 witness AS (
     SELECT session_id, unnest(event_keys) AS event_key, 'shell' AS role, 'shell' AS rule FROM shell
     UNION ALL SELECT session_id, unnest(end_keys), 'shell_end', 'shell' FROM shell
-    UNION ALL SELECT session_id, unnest(start_keys), 'host_process', 'process after shell' FROM process
-    UNION ALL SELECT session_id, unnest(end_keys), 'host_process_end', 'process id' FROM process
-    UNION ALL SELECT session_id, unnest(child_keys), 'child_process', 'parent process id' FROM process
+    UNION ALL SELECT session_id, unnest(start_keys), 'host_process', 'process after shell' FROM host
+    UNION ALL SELECT session_id, unnest(end_keys), 'host_process_end', 'process id' FROM host
+    UNION ALL SELECT session_id, unnest(child_keys), 'child_process', 'parent process id' FROM host
+    UNION ALL
+    SELECT session_id, unnest(ancestry.event_keys), 'descendant_process', 'process tree'
+    FROM (SELECT session_id, unnest(child_keys) AS child_key FROM host) AS child JOIN ancestry ON ancestry.ancestor_key = child.child_key
     UNION ALL SELECT session_id, unnest(start_keys), 'engine_start', 'engine after process' FROM engine
     UNION ALL SELECT session_id, unnest(end_keys), 'engine_stop', 'host id' FROM engine
     UNION ALL SELECT session_id, unnest(provider_keys), 'provider', 'host id' FROM engine
@@ -86,17 +90,17 @@ witness AS (
     WHERE explicit.target_logon_guid IS NULL
         OR explicit.target_logon_guid IN (SELECT logon_guid FROM logon_of WHERE logon_of.session_id = session.session_id)
     UNION ALL
-    SELECT process.session_id, unnest(script_block.event_keys), 'script_block', 'process id'
-    FROM process JOIN script_block ON lower(script_block.computer) = process.computer AND script_block.process_id = process.process_id
-        AND script_block.event_time >= coalesce(process.start_time, TIMESTAMP '0001-01-01') AND script_block.event_time <= process.until_time
+    SELECT host.session_id, unnest(script_block.event_keys), 'script_block', 'process id'
+    FROM host JOIN script_block ON lower(script_block.computer) = host.computer AND script_block.process_id = host.process_id
+        AND script_block.event_time >= coalesce(host.start_time, TIMESTAMP '0001-01-01') AND script_block.event_time <= host.until_time
     UNION ALL
     SELECT engine.session_id, module_log.event_key, 'module_log', 'host id'
     FROM engine JOIN module_log ON lower(module_log.computer) = engine.computer AND module_log.host_id = engine.host_id
     UNION ALL
-    SELECT process.session_id, event.event_key, 'console', 'process id'
-    FROM process JOIN event ON event.event_id = 53504 AND event.channel = 'Microsoft-Windows-PowerShell/Operational'
-        AND lower(event.computer) = process.computer AND event.process_id = process.process_id
-        AND event.event_time BETWEEN process.start_time AND process.until_time
+    SELECT host.session_id, event.event_key, 'console', 'process id'
+    FROM host JOIN event ON event.event_id = 53504 AND event.channel = 'Microsoft-Windows-PowerShell/Operational'
+        AND lower(event.computer) = host.computer AND event.process_id = host.process_id
+        AND event.event_time BETWEEN host.start_time AND host.until_time
     UNION ALL
     SELECT session_id, connection.event_key, 'connection', 'port, address and time'
     FROM session JOIN network_connection AS connection ON lower(connection.computer) = source_computer AND connection.is_outbound

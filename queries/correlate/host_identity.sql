@@ -1,0 +1,43 @@
+-- ---
+-- id = "host_identity"
+-- title = "Names and addresses of computers"
+-- description = """One row a computer and name or address that it has in the case: by what its own logs say, by which address, and by
+-- which folder or label its logs came. Renamed computers and names that two claim are marked."""
+-- [columns]
+-- computer = "lower case, as its logs name it"
+-- kind = "name, address, collection, other name"
+-- value = "the name without domain, the address, the collection's label, or the other computer whose name is in the same log file"
+-- first_time = "first record that says so"
+-- last_time = "last record that says so"
+-- records = "how many records say so"
+-- basis = "where it comes from"
+-- is_conflicting = "another computer claims it too; for other name: the two names overlap in time"
+-- ---
+-- One log file with two computer names: the computer was renamed (names follow one another), or the log holds forwarded events.
+WITH named AS (
+    SELECT lower(computer) AS computer, source_file_id, host, event_time FROM event WHERE computer IS NOT NULL
+),
+span AS (
+    SELECT computer, short_host(computer) AS short_name, min(event_time) AS first_time, max(event_time) AS last_time, count(*) AS records
+    FROM named GROUP BY computer
+),
+in_file AS (
+    SELECT source_file_id, computer, min(event_time) AS first_time, max(event_time) AS last_time, count(*) AS records
+    FROM named GROUP BY ALL
+)
+SELECT computer, 'name' AS kind, short_name AS value, first_time, last_time, records, 'System/Computer' AS basis,
+    EXISTS (SELECT 1 FROM span AS other WHERE other.short_name = span.short_name AND other.computer <> span.computer) AS is_conflicting
+FROM span
+UNION ALL
+SELECT computer, 'address', ip, first_time, last_time, records, basis, is_conflicting FROM host_address
+UNION ALL
+SELECT computer, 'collection', host, min(event_time), max(event_time), count(*), 'label of the files that hold its records',
+    count(*) < max((SELECT max(n) FROM (SELECT count(*) AS n FROM named AS all_named WHERE all_named.host = named.host GROUP BY all_named.computer)))
+FROM named WHERE host IS NOT NULL AND lower(host) <> computer GROUP BY computer, host
+UNION ALL
+SELECT one.computer, 'other name', other.computer, min(other.first_time), max(other.last_time), sum(other.records)::BIGINT,
+    'another name in the same log file',
+    bool_or(one.first_time < other.last_time AND other.first_time < one.last_time)
+FROM in_file AS one JOIN in_file AS other ON other.source_file_id = one.source_file_id AND other.computer <> one.computer
+GROUP BY one.computer, other.computer
+ORDER BY computer, kind, value
