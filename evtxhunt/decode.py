@@ -31,7 +31,7 @@ _FORMAT = re.compile(
 _PLACE = re.compile(r"\{(\d{1,3})\}")
 # A list of numbers that becomes text: [char[]](73,69,88), (73,69,88 | % {[char]$_}), -join (0x49,0x45)
 _NUMBERS = re.compile(r"(?:0x[0-9a-f]{1,4}+|\d{1,5}+)(?:\s{0,8}+,\s{0,8}+(?:0x[0-9a-f]{1,4}+|\d{1,5}+)){7,}+", re.IGNORECASE)
-_BACKTICK = re.compile(r"`(?=[A-Za-z])(?![0abefnrtuv])", re.IGNORECASE)
+_BACKTICK = re.compile(r"`(?=[A-Za-z])(?![0abfnrtv])", re.IGNORECASE)
 _TYPE_WORD = re.compile(r"\[\s*char", re.IGNORECASE)
 # What turns a text around: 'txet'[-1..-4], RightToLeft of a Regex, [Array]::Reverse
 _TURNED = re.compile(r"\[\s{0,8}+-\s{0,8}+1\s{0,8}+\.\.|righttoleft|\]::reverse\(", re.IGNORECASE)

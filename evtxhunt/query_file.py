@@ -3,7 +3,7 @@
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -95,13 +95,30 @@ def order_views(views: list[Query]) -> list[Query]:
     """Views, or tables, such that each comes after those that its SQL names. Raises QueryFileError on a cycle."""
     by_id = {view.id: view for view in views}
     uses = {
-        view.id: {name for name in re.findall(r"\w+", _OPAQUE.sub(" ", view.sql)) if name in by_id and name != view.id}
+        view.id: {name for name in names_in(view.sql) if name in by_id and name != view.id}
         for view in views
     }
     try:
         return [by_id[name] for name in TopologicalSorter(dict(sorted(uses.items()))).static_order()]
     except CycleError as error:
         raise QueryFileError(f"{by_id[error.args[1][0]].path}: views use one another: {error.args[1]}") from error
+
+
+def names_in(sql: str) -> set[str]:
+    """The words of SQL outside of comments and strings: every table and view that it names, and more."""
+    return set(re.findall(r"\w+", _OPAQUE.sub(" ", sql)))
+
+
+def used_by(sql: str, queries: Sequence[Query]) -> list[Query]:
+    """The views and tables that the SQL names, and those that these name, sorted by id."""
+    by_id = {query.id: query for query in queries if query.kind in ("view", "table")}
+    used: dict[str, Query] = {}
+    waiting = [sql]
+    while waiting:
+        for name in names_in(waiting.pop()) & by_id.keys() - used.keys():
+            used[name] = by_id[name]
+            waiting.append(by_id[name].sql)
+    return [used[name] for name in sorted(used)]
 
 
 def convert_parameter(parameter: Parameter, text: str) -> object:

@@ -1,7 +1,6 @@
 """Questions to a case: canned queries, detections, ad-hoc SQL; and the check of query files."""
 
 import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from evtxhunt.detect import RowStream, ask, find_query, run_query
 from evtxhunt.errors import EvtxhuntError, QueryFileError, TableError
 from evtxhunt.model import DetectionRun, Query
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, versions
-from evtxhunt.query_file import FOLDERS, Kind, check_unique, query_paths, read_query
+from evtxhunt.query_file import FOLDERS, Kind, check_unique, names_in, query_paths, read_query, used_by
 from evtxhunt.resources import queries_folder, schema_sql, shipped_folder
 from evtxhunt.store import open_store
 
@@ -99,9 +98,11 @@ def correlate(case: Path, query_set: QuerySet, *, memory_limit: str = DEFAULT_ME
 
 
 def uses_tables(sql: str, query_set: QuerySet) -> bool:
-    """Whether the SQL names a table that `correlate` makes."""
-    names = {"decoded_text", *(table.id for table in query_set.of_kind("table"))}
-    return not names.isdisjoint(re.findall(r"\w+", sql))
+    """Whether the SQL reads what `correlate` makes, by itself or through views."""
+    used = used_by(sql, query_set.queries)
+    return any(query.kind == "table" or "decoded_text" in names_in(query.sql) for query in used) or (
+        "decoded_text" in names_in(sql)
+    )
 
 
 @contextmanager

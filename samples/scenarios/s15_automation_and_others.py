@@ -56,7 +56,7 @@ def _run_ansible_by_winrs(story: Story, host: Host, at: datetime) -> None:
         related += start_engine(engine, moment + milliseconds(300))
         related += log_script(engine, moment + milliseconds(600), _MODULE)
         related.append(stop_engine(engine, moment + timedelta(seconds=2)))
-        end_process(host, moment + timedelta(seconds=2.1), process)
+        shell.truth.witness("child_process_end", end_process(host, moment + timedelta(seconds=2.1), process))
     shell.close(at + timedelta(seconds=9))
     story.expect("remoting_child_process", host, "Ansible's tasks", commands, [*encoded, *related], is_benign=True)
     text = "Ansible's encoded commands"

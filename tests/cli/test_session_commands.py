@@ -132,3 +132,54 @@ def test_sql_makes_the_tables_it_asks_for_and_shows_what_their_columns_hold(tmp_
     columns = {row["column_name"]: row["comment"] for row in map(json.loads, shown.stdout.splitlines())}
     assert columns["host_process_id"] == "wsmprovhost.exe or winrshost.exe on the target"
     assert all(columns.values())
+
+
+def test_the_timeline_tells_a_session_with_its_records(case: Path) -> None:
+    found = lines("timeline", "--case", str(case), "--session", "1")
+    texts = [str(row["text"]) for row in found]
+    assert "PowerShell session 1 of" in texts[0]
+    assert all(row["event_keys"] and row["records"] for row in found)
+    # A record is cited by one line of the story; findings and hops stand beside it.
+    told = [key for row in found if row["kind"] not in ("finding", "hop") for key in row["event_keys"]]  # type: ignore[attr-defined]
+    assert len(told) == len(set(told))
+    witnesses = {row[0] for row in rows(case, "SELECT event_key FROM remoting_witness WHERE session_id = 1")}
+    assert witnesses <= set(told)
+
+
+def test_the_timeline_is_cut_by_time_host_and_account(case: Path) -> None:
+    whole = lines("timeline", "--case", str(case), "--routine")
+    assert len(whole) > len(lines("timeline", "--case", str(case)))
+    middle = str(whole[len(whole) // 2]["event_time"])[:19]
+    before = lines("timeline", "--case", str(case), "--routine", "--to", middle)
+    after = lines("timeline", "--case", str(case), "--routine", "--from", middle)
+    assert before + after == whole
+    assert all("srv03" in json.dumps(row) for row in lines("timeline", "--case", str(case), "--host", "SRV03"))
+    assert lines("timeline", "--case", str(case), "--user", "nobody") == []
+
+
+def test_a_bad_time_is_one_line(case: Path) -> None:
+    result = runner.invoke(app, ["timeline", "--case", str(case), "--from", "yesterday"])
+    assert result.exit_code == 2
+    assert "yesterday" in result.stderr
+
+
+def test_what_was_reached_from_a_host_and_by_an_account(case: Path) -> None:
+    from_desk = lines("query", "reachable", "--case", str(case), "-p", "host=WS07")
+    assert [str(row["way"]).count(">") for row in from_desk if "dc01" in str(row["computer"])] == [3]
+    by_account = lines("query", "reachable", "--case", str(case), "-p", "user=svc-backup")
+    assert {str(row["computer"]).split(".")[0] for row in by_account} >= {"srv02", "srv03", "dc01"}
+    assert lines("query", "reachable", "--case", str(case)) == []
+
+
+def test_each_detection_says_whether_it_could_have_fired(case: Path) -> None:
+    found = lines("coverage", "--detections", "--case", str(case), "--host", "SRV02")
+    by_id = {row["detection_id"]: row for row in found}
+    assert by_id["dcsync"]["is_possible"] is False
+    assert "Security 4662" in str(by_id["dcsync"]["missing"])
+    assert by_id["remoting_child_process"]["is_possible"] is True
+
+
+def test_the_story_is_an_arrow_table_too(case: Path) -> None:
+    story = evtxhunt.Case(case).timeline()
+    assert story.column_names == ["event_time", "computer", "kind", "text", "records", "session_id", "event_keys"]
+    assert evtxhunt.Case(case).detection_coverage(host="DC01").num_rows > 20

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 import pytest
 
 from evtxhunt.detect import prepare_connection
 from evtxhunt.pipeline.ingest import ingest
-from evtxhunt.pipeline.query import QuerySet, load_query_set, open_case
+from evtxhunt.pipeline.query import QuerySet, correlate, load_query_set, open_case
 from evtxhunt.store import CaseStore
 from tests.queries.synthetic import replace_events
 
@@ -39,7 +39,8 @@ def synthetic_case(query_set: QuerySet, tmp_path_factory: pytest.TempPathFactory
     store.close()
 
 
-RealCase = Callable[[str], duckdb.DuckDBPyConnection]
+class RealCase(Protocol):
+    def __call__(self, name: str, is_correlated: bool = False) -> duckdb.DuckDBPyConnection: ...
 
 
 @pytest.fixture(scope="session")
@@ -49,11 +50,13 @@ def real_case(shared_root: Path, query_set: QuerySet, tmp_path_factory: pytest.T
     with ExitStack() as stack:
 
         @cache
-        def connect(name: str) -> duckdb.DuckDBPyConnection:
+        def connect(name: str, is_correlated: bool = False) -> duckdb.DuckDBPyConnection:
             path = shared_root / name
             assert path.exists(), f"{path}: no such log"
             case = folder / f"{len(list(folder.iterdir()))}.duckdb"
             ingest([path], case)
+            if is_correlated:
+                correlate(case, query_set)
             return stack.enter_context(open_case(case, query_set))
 
         yield connect

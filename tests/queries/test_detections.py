@@ -9,9 +9,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from evtxhunt.correlate import build_tables
 from evtxhunt.detect import find_query, run_detection
 from evtxhunt.model import LEVELS, Finding
-from evtxhunt.pipeline.query import QuerySet
+from evtxhunt.pipeline.query import QuerySet, uses_tables
+from evtxhunt.query_file import used_by
 from tests.queries.conftest import RealCase, SyntheticCase
 from tests.queries.synthetic import expand_events
 
@@ -50,6 +52,17 @@ def findings_of(connection: duckdb.DuckDBPyConnection, query_set: QuerySet, dete
     return run.findings
 
 
+def correlated(
+    connection: duckdb.DuckDBPyConnection, query_set: QuerySet, detection: str
+) -> duckdb.DuckDBPyConnection:
+    """The connection, with the correlated tables that the detection reads."""
+    sql = find_query(query_set.queries, detection).sql
+    if uses_tables(sql, query_set):
+        tables = [query for query in used_by(sql, query_set.queries) if query.kind == "table"]
+        build_tables(connection, tables, query_set.of_kind("detection"), "")
+    return connection
+
+
 def test_each_detection_has_its_expectations_and_each_expectation_its_detection(query_set: QuerySet) -> None:
     assert [name for name, _ in expectations()] == [query.id for query in query_set.of_kind("detection")]
 
@@ -69,7 +82,7 @@ def test_synthetic_events_are_found(
     detection: str, hit: dict[str, Any], query_set: QuerySet, synthetic_case: SyntheticCase
 ) -> None:
     events = list(expand_events(hit["defaults"], hit["event"]))
-    found = findings_of(synthetic_case(events), query_set, detection)
+    found = findings_of(correlated(synthetic_case(events), query_set, detection), query_set, detection)
     # Unless the entry says otherwise, there is one finding and it cites every event.
     assert [list(finding.evidence) for finding in found] == hit.get("evidence", [list(range(1, len(events) + 1))])
     if "summary" in hit:
@@ -86,6 +99,7 @@ def test_near_misses_are_not_found(
     detection: str, miss: dict[str, Any], query_set: QuerySet, synthetic_case: SyntheticCase
 ) -> None:
     connection = synthetic_case(list(expand_events(miss["defaults"], miss["event"])))
+    correlated(connection, query_set, detection)
     assert [finding.summary for finding in findings_of(connection, query_set, detection)] == []
 
 
@@ -94,7 +108,9 @@ def test_near_misses_are_not_found(
 def test_real_logs_give_what_they_are_known_to_hold(
     detection: str, real: dict[str, Any], query_set: QuerySet, real_case: RealCase
 ) -> None:
-    connection = real_case(real["file"])
+    connection = real_case(
+        real["file"], is_correlated=uses_tables(find_query(query_set.queries, detection).sql, query_set)
+    )
     found = findings_of(connection, query_set, detection)
     if "summary" in real:
         assert [finding.summary for finding in found] == real["summary"]
@@ -126,7 +142,7 @@ BENIGN_BUT_SHOWN = {
 
 @pytest.mark.corpus
 def test_benign_logs_give_nothing_above_medium_but_what_is_there(query_set: QuerySet, real_case: RealCase) -> None:
-    connection = real_case("corpora/parser-samples")
+    connection = real_case("corpora/parser-samples", is_correlated=True)
     names = dict(
         connection.execute(
             "SELECT event_key, parse_path(path)[-1] FROM event JOIN source_file USING (source_file_id)"
@@ -143,6 +159,6 @@ def test_benign_logs_give_nothing_above_medium_but_what_is_there(query_set: Quer
 
 @pytest.mark.corpus
 def test_the_same_case_gives_the_same_findings_again(query_set: QuerySet, real_case: RealCase) -> None:
-    connection = real_case("corpora/attack-samples")
+    connection = real_case("corpora/attack-samples", is_correlated=True)
     for query in query_set.of_kind("detection"):
         assert findings_of(connection, query_set, query.id) == findings_of(connection, query_set, query.id), query.id

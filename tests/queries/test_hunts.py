@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from evtxhunt.detect import find_query, run_query
-from evtxhunt.pipeline.query import QuerySet
+from evtxhunt.pipeline.query import QuerySet, uses_tables
 from tests.queries.conftest import RealCase
 
 pytestmark = pytest.mark.corpus
@@ -14,7 +14,9 @@ PASS_THE_HASH = f"{ATTACKS}/Credential Access/tutto_malseclogon.evtx"
 
 
 def answer(real_case: RealCase, query_set: QuerySet, log: str, hunt: str, **values: object) -> list[dict[str, Any]]:
-    with run_query(real_case(log), find_query(query_set.queries, hunt), values, None) as rows:
+    query = find_query(query_set.queries, hunt)
+    connection = real_case(log, is_correlated=uses_tables(query.sql, query_set))
+    with run_query(connection, query, values, None) as rows:
         return [dict(zip(rows.columns, row, strict=True)) for row in rows]
 
 
