@@ -21,13 +21,16 @@ def connect_case(path: Path, memory_limit: str, *, write: bool = False) -> duckd
     """
     if not path.exists():
         raise CaseError(f"{path}: no such case; make it with: evtxhunt ingest EVIDENCE --case {path}")
-    config = {"memory_limit": memory_limit, "enable_external_access": "false"}
-    connection = _connect(path, read_only=not write, config=config)
+    if write:
+        connection = attach_case(path, memory_limit)
+    else:
+        connection = _connect(path, config={"memory_limit": memory_limit})
     try:
         check_schema(connection, path)
     except CaseError:
         connection.close()
         raise
+    connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
@@ -59,7 +62,8 @@ _NO_PROGRESS_BAR = "SET enable_progress_bar = false"
 def attach_case(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
     """A connection for writing whose default database is the case, made if it does not exist.
 
-    By ATTACH, which alone takes a row group size. Raises CaseError.
+    By ATTACH, which alone takes a row group size: another size than that of the ingest would make DuckDB write all
+    events anew at the next checkpoint, twice as large (measured). Raises CaseError.
     """
     with _case_errors(path):
         connection = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": f"{path}.tmp"})
@@ -70,9 +74,9 @@ def attach_case(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
         return connection
 
 
-def _connect(path: Path, *, read_only: bool, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path, *, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     with _case_errors(path):
-        connection = duckdb.connect(str(path), read_only=read_only, config=config)
+        connection = duckdb.connect(str(path), read_only=True, config=config)
         connection.execute(_NO_PROGRESS_BAR)
         return connection
 

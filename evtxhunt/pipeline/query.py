@@ -1,7 +1,7 @@
 """Questions to a case: canned queries, detections, ad-hoc SQL; and the check of query files."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,17 +75,16 @@ def open_case(
     *,
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
     write: bool = False,
-    materialize: bool = False,
+    run_next: Sequence[Query] = (),
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the case with macros and views made; read-only unless `write`.
 
-    `materialize` computes costly views at once, for many queries that follow.
-    Raises CaseError, QueryError.
+    Costly views are computed at once for the many queries that are to be run next. Raises CaseError, QueryError.
     """
     connection = connect_case(case, memory_limit, write=write)
     try:
         views = query_set.of_kind("view")
-        stage.prepare_connection(connection, query_set.macros_sql, views, materialize=materialize)
+        stage.prepare_connection(connection, query_set.macros_sql, views, run_next=run_next)
         yield connection
     finally:
         connection.close()
@@ -107,7 +106,7 @@ def uses_tables(sql: str, query_set: QuerySet) -> bool:
 
 @contextmanager
 def _correlated(
-    case: Path, query_set: QuerySet, memory_limit: str, *, materialize: bool = False
+    case: Path, query_set: QuerySet, memory_limit: str, *, run_next: Sequence[Query] = ()
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the case with up-to-date tables. If they had to be made, it is the one that made them.
 
@@ -116,11 +115,12 @@ def _correlated(
     sha256 = correlation_sha256(query_set)
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
         current = is_current(connection, sha256)
-    with open_case(
-        case, query_set, memory_limit=memory_limit, write=not current, materialize=materialize or not current
-    ) as connection:
+    tables = query_set.of_kind("table")
+    views = [query for query in query_set.of_kind("view") if query.id == "encoded_text"]
+    run_next = list(run_next) if current else [*tables, *views, *run_next]
+    with open_case(case, query_set, memory_limit=memory_limit, write=not current, run_next=run_next) as connection:
         if not current:
-            build_tables(connection, query_set.of_kind("table"), query_set.of_kind("detection"), sha256)
+            build_tables(connection, tables, query_set.of_kind("detection"), sha256)
         yield connection
 
 
@@ -137,11 +137,11 @@ def detect(
     """
     detections = query_set.of_kind("detection")
     try:
-        with _correlated(case, query_set, memory_limit, materialize=True) as connection:
+        with _correlated(case, query_set, memory_limit, run_next=detections) as connection:
             runs = [stage.run_detection(connection, query, timeout_seconds) for query in detections]
     except TableError as error:
         table = next(query for query in query_set.of_kind("table") if query.id == error.table_id)
-        with open_case(case, query_set, memory_limit=memory_limit, materialize=True) as connection:
+        with open_case(case, query_set, memory_limit=memory_limit, run_next=detections) as connection:
             runs = [stage.run_detection(connection, query, timeout_seconds) for query in detections]
         runs.insert(0, DetectionRun(table, None, str(error), 0.0))
     with open_store(case, memory_limit, __version__) as store:

@@ -33,7 +33,7 @@ numbered AS (
     FROM stepped
 ),
 boot AS (
-    SELECT computer, boot_number::INTEGER AS boot_number, min(event_time) AS start_time, list(event_key ORDER BY event_key) AS event_keys
+    SELECT computer, boot_number::INTEGER AS boot_number, min(event_time) AS start_time, list_sort(list(event_key)) AS event_keys
     FROM numbered GROUP BY computer, boot_number
 ),
 before AS (

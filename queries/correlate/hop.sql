@@ -130,7 +130,7 @@ typed AS (
 ),
 -- The password is at the host in the middle: a TGT for the user was granted there, who sits elsewhere.
 password AS (
-    SELECT inbound.session_id, lower(ticket.user_name) AS user_name, list(ticket.event_key ORDER BY ticket.event_key) AS ticket_keys
+    SELECT inbound.session_id, lower(ticket.user_name) AS user_name, list_sort(list(ticket.event_key)) AS ticket_keys
     FROM inbound JOIN place ON place.computer = inbound.target_computer
     JOIN kerberos_ticket AS ticket ON ticket.kind = 'TGT' AND ticket.is_success AND ticket.ip = place.ip
         AND ticket.event_time BETWEEN inbound.start_time AND inbound.until_time

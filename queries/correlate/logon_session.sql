@@ -42,8 +42,8 @@ decoded AS (
     SELECT min(event_key) AS event_key,
         -- DFAE8213-BEAD-5CDC: the second stands in the second and third group, low half first.
         make_timestamp(TRY_CAST('0x' || substr(guid, 15, 4) || substr(guid, 10, 4) AS BIGINT) * 1000000) AS event_time,
-        computer, any_value(user_name ORDER BY event_key) AS user_name,
-        any_value(user_domain ORDER BY event_key) AS user_domain, logon_id
+        computer, arg_min(user_name, event_key) AS user_name,
+        arg_min(user_domain, event_key) AS user_domain, logon_id
     FROM (
         SELECT event_key, lower(computer) AS computer, clean_guid(event_data->>'LogonGuid') AS guid, logon_id,
             account_user(event_data->>'User') AS user_name, account_domain(event_data->>'User') AS user_domain

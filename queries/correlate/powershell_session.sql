@@ -26,16 +26,16 @@ WITH engine AS (
     SELECT lower(computer) AS computer, host_id,
         min(event_time) FILTER (event_id = 400) AS start_time, max(event_time) FILTER (event_id = 403) AS end_time,
         min(event_time) AS first_time, max(event_time) AS last_time,
-        any_value(runspace_id ORDER BY event_key) AS runspace_id, any_value(host_name ORDER BY event_key) AS host_name,
-        any_value(host_application ORDER BY event_key) AS host_application, any_value(engine_version ORDER BY event_key) AS engine_version,
-        list(event_key ORDER BY event_key) AS event_keys
+        arg_min(runspace_id, event_key) AS runspace_id, arg_min(host_name, event_key) AS host_name,
+        arg_min(host_application, event_key) AS host_application, arg_min(engine_version, event_key) AS engine_version,
+        list_sort(list(event_key)) AS event_keys
     FROM powershell_engine WHERE host_id IS NOT NULL GROUP BY ALL
 ),
 module AS (
     SELECT lower(computer) AS computer, host_id, count(*) AS commands, min(event_time) AS first_time, max(event_time) AS last_time,
-        any_value(runspace_id ORDER BY event_key) AS runspace_id, any_value(host_name ORDER BY event_key) AS host_name,
-        any_value(host_application ORDER BY event_key) AS host_application, any_value(engine_version ORDER BY event_key) AS engine_version,
-        any_value(user_name ORDER BY event_key) AS user_name, any_value(process_id ORDER BY event_key) AS process_id, min(event_key) AS first_key
+        arg_min(runspace_id, event_key) AS runspace_id, arg_min(host_name, event_key) AS host_name,
+        arg_min(host_application, event_key) AS host_application, arg_min(engine_version, event_key) AS engine_version,
+        arg_min(user_name, event_key) AS user_name, arg_min(process_id, event_key) AS process_id, min(event_key) AS first_key
     FROM module_log WHERE host_id IS NOT NULL GROUP BY ALL
 ),
 hosted AS (
@@ -91,8 +91,8 @@ scripts AS (
 process_only AS (
     SELECT block_of.computer, block_of.process_id, min(block_of.event_time) AS start_time, max(block_of.event_time) AS last_time,
         count(*) AS script_blocks, min(block_of.event_key) AS first_key,
-        any_value(process.command_line ORDER BY block_of.event_key) AS host_application, any_value(process.user_name ORDER BY block_of.event_key) AS user_name,
-        any_value(process.end_time ORDER BY block_of.event_key) AS end_time, bool_or(process.program = 'wsmprovhost.exe') AS is_remoting
+        arg_min(process.command_line, block_of.event_key) AS host_application, arg_min(process.user_name, block_of.event_key) AS user_name,
+        arg_min(process.end_time, block_of.event_key) AS end_time, bool_or(process.program = 'wsmprovhost.exe') AS is_remoting
     FROM block_of ASOF LEFT JOIN process ON process.computer = block_of.computer AND process.process_id = block_of.process_id
         AND block_of.event_time >= process.start_time
     WHERE host_id IS NULL

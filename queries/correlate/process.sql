@@ -43,15 +43,15 @@ numbered AS (
 ),
 instance AS (
     SELECT min(event_key) AS process_key, computer, process_id, min(event_time) AS start_time,
-        min(process_guid) AS process_guid, any_value(program ORDER BY event_key) AS program, any_value(image ORDER BY event_key) AS image,
-        any_value(command_line ORDER BY event_key) AS command_line,
+        min(process_guid) AS process_guid, arg_min(program, event_key) AS program, arg_min(image, event_key) AS image,
+        arg_min(command_line, event_key) AS command_line,
         -- A 4688 before Windows 10 names the creator only; Sysmon names the process's own.
         coalesce(min(user_name) FILTER (source = 'Sysmon'), min(user_name)) AS user_name,
         coalesce(min(user_domain) FILTER (source = 'Sysmon'), min(user_domain)) AS user_domain,
         coalesce(min(logon_id) FILTER (source = 'Sysmon'), min(logon_id)) AS logon_id,
-        any_value(parent_process_id ORDER BY event_key) AS parent_process_id, min(parent_process_guid) AS parent_process_guid,
-        any_value(parent_program ORDER BY event_key) AS parent_program,
-        list_sort(list(DISTINCT source)) AS sources, list(event_key ORDER BY event_key) AS start_keys
+        arg_min(parent_process_id, event_key) AS parent_process_id, min(parent_process_guid) AS parent_process_guid,
+        arg_min(parent_program, event_key) AS parent_program,
+        list_sort(list(DISTINCT source)) AS sources, list_sort(list(event_key)) AS start_keys
     FROM numbered GROUP BY computer, process_id, use
 ),
 placed AS (
@@ -65,7 +65,7 @@ stop AS (
     WHERE (event_id = 4689 AND provider = 'Microsoft-Windows-Security-Auditing') OR (event_id = 5 AND provider = 'Microsoft-Windows-Sysmon')
 ),
 ended AS (
-    SELECT process_key, min(stop.event_time) AS end_time, list(event_key ORDER BY event_key) AS end_keys
+    SELECT process_key, min(stop.event_time) AS end_time, list_sort(list(event_key)) AS end_keys
     FROM stop ASOF JOIN placed ON placed.computer = stop.computer AND placed.process_id = stop.process_id AND stop.event_time >= placed.start_time
     GROUP BY process_key
 ),

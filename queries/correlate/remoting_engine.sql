@@ -16,8 +16,8 @@
 -- provider_keys = "600 of the same HostId"
 -- ---
 SELECT row_number() OVER (ORDER BY min(event_time), lower(computer), host_id) AS engine_number,
-    lower(computer) AS computer, host_id, any_value(runspace_id ORDER BY event_key) AS runspace_id,
-    any_value(engine_version ORDER BY event_key) AS engine_version,
+    lower(computer) AS computer, host_id, arg_min(runspace_id, event_key) AS runspace_id,
+    arg_min(engine_version, event_key) AS engine_version,
     coalesce(min(event_time) FILTER (event_id = 400), min(event_time) FILTER (event_id = 600), min(event_time)) AS start_time,
     max(event_time) FILTER (event_id = 403) AS end_time,
     coalesce(list(event_key ORDER BY event_key) FILTER (event_id = 400), []) AS start_keys,

@@ -38,10 +38,10 @@ numbered AS (
     FROM stepped
 ),
 instance AS (
-    SELECT computer, process_id, use, any_value(program ORDER BY event_key) AS program,
-        any_value(process_guid ORDER BY event_key) AS process_guid, any_value(logon_id ORDER BY event_key) AS logon_id,
-        any_value(user_name ORDER BY event_key) AS user_name, any_value(user_domain ORDER BY event_key) AS user_domain,
-        min(event_time) AS start_time, list(event_key ORDER BY event_key) AS start_keys
+    SELECT computer, process_id, use, arg_min(program, event_key) AS program,
+        arg_min(process_guid, event_key) AS process_guid, arg_min(logon_id, event_key) AS logon_id,
+        arg_min(user_name, event_key) AS user_name, arg_min(user_domain, event_key) AS user_domain,
+        min(event_time) AS start_time, list_sort(list(event_key)) AS start_keys
     FROM numbered GROUP BY computer, process_id, use
 ),
 bounded AS (
@@ -54,7 +54,7 @@ stop AS (
         OR (event_id = 5 AND provider = 'Microsoft-Windows-Sysmon')
 ),
 ended AS (
-    SELECT bounded.computer, bounded.process_id, bounded.use, min(event_time) AS end_time, list(event_key ORDER BY event_key) AS end_keys
+    SELECT bounded.computer, bounded.process_id, bounded.use, min(event_time) AS end_time, list_sort(list(event_key)) AS end_keys
     FROM bounded JOIN stop ON stop.computer = bounded.computer AND stop.process_id = bounded.process_id
         AND stop.event_time >= bounded.start_time AND stop.event_time < coalesce(bounded.next_start, TIMESTAMP '9999-01-01')
     GROUP BY ALL
@@ -71,10 +71,10 @@ child_of AS (
 ),
 children AS (
     SELECT computer, parent_process_id AS process_id, use, min(event_time) AS first_child_time,
-        list(event_key ORDER BY event_key) AS child_keys, count(DISTINCT child_of.process_id) AS child_processes,
-        any_value(logon_id ORDER BY event_key) AS logon_id, any_value(user_name ORDER BY event_key) AS user_name,
-        any_value(user_domain ORDER BY event_key) AS user_domain,
-        any_value(parent_program ORDER BY event_key) AS program, any_value(parent_process_guid ORDER BY event_key) AS process_guid
+        list_sort(list(event_key)) AS child_keys, count(DISTINCT child_of.process_id) AS child_processes,
+        arg_min(logon_id, event_key) AS logon_id, arg_min(user_name, event_key) AS user_name,
+        arg_min(user_domain, event_key) AS user_domain,
+        arg_min(parent_program, event_key) AS program, arg_min(parent_process_guid, event_key) AS process_guid
     FROM child_of GROUP BY computer, parent_process_id, use
 ),
 everything AS (

@@ -26,8 +26,8 @@ WITH record AS (
 created AS (SELECT * FROM record WHERE event_id = 91),
 -- The events of one request have one activity id and follow within a second.
 request AS (
-    SELECT place, activity_id, user_sid, request, min(event_time) AS event_time, any_value(uri ORDER BY event_key) AS uri,
-        list(event_key ORDER BY event_key) AS event_keys
+    SELECT place, activity_id, user_sid, request, min(event_time) AS event_time, arg_min(uri, event_key) AS uri,
+        list_sort(list(event_key)) AS event_keys
     FROM record WHERE event_id IN (81, 82, 134) AND request IN ('CreateShell', 'DeleteShell')
     GROUP BY place, activity_id, user_sid, request, time_bucket(INTERVAL 2 SECOND, event_time)
 ),

@@ -17,12 +17,12 @@ numbered AS (
           FROM matched)
 )
 SELECT computer, process_id,
-    any_value(host ORDER BY event_key) AS host,
+    arg_min(host, event_key) AS host,
     min(event_time) AS event_time, max(event_time) AS last_time,
-    any_value(user_sid ORDER BY event_key) AS user_sid,
+    arg_min(user_sid, event_key) AS user_sid,
     count(*) AS blocks,
     coalesce(list_sort(list(DISTINCT lower(keyword)) FILTER (keyword IS NOT NULL)), []) AS keywords,
-    any_value(path ORDER BY event_key) AS path,
+    arg_min(path, event_key) AS path,
     -- From a little before the first word on; whole scripts are in script_block.
     any_value(substr(text, greatest(coalesce(instr(text, keyword), 1) - 60, 1), 2000) ORDER BY event_time, event_key) AS text,
     list_sort(flatten(list(event_keys))) AS evidence

@@ -1,6 +1,7 @@
 -- ---
 -- id = "powershell_engine"
 -- title = "Windows PowerShell engine and provider life"
+-- materialize = true  # several tables read it: its text block is split once for all of them
 -- description = """400 (engine available), 403 (engine stopped) and 600 (provider started) of the classic log 'Windows
 -- PowerShell', its text block split into columns. host_name ServerRemoteHost is a remoting session."""
 -- ---

@@ -27,15 +27,15 @@ distinct_part AS (
 SELECT
     min(event_key) AS event_key,
     min(event_time) AS event_time,
-    any_value(host ORDER BY event_key) AS host,
+    arg_min(host, event_key) AS host,
     computer, channel, process_id, script_block_id,
-    any_value(user_sid ORDER BY event_key) AS user_sid,
-    any_value(activity_id ORDER BY event_key) AS activity_id,
-    any_value(path ORDER BY event_key) AS path,
+    arg_min(user_sid, event_key) AS user_sid,
+    arg_min(activity_id, event_key) AS activity_id,
+    arg_min(path, event_key) AS path,
     coalesce(min(level) <= 3, false) AS is_flagged_by_windows,
     count(*) FILTER (copy = 1) AS parts_found,
     max(total) AS parts_total,
     string_agg(text, '' ORDER BY number, event_key) FILTER (copy = 1) AS text,
-    list(event_key ORDER BY event_key) AS event_keys
+    list_sort(list(event_key)) AS event_keys
 FROM distinct_part
 GROUP BY computer, channel, process_id, script_block_id

@@ -18,7 +18,7 @@ numbered AS (
     FROM (SELECT *, lag(event_time) OVER (PARTITION BY computer, user_name, authentication_mechanism ORDER BY event_time, event_key) AS previous
           FROM authentication)
 )
-SELECT computer, any_value(host ORDER BY event_key) AS host,
+SELECT computer, arg_min(host, event_key) AS host,
     coalesce(user_name, 'an unnamed user') AS user_name,
     coalesce(authentication_mechanism, 'an unnamed mechanism') AS mechanism,
     min(event_time) AS first_time, max(event_time) AS last_time,
