@@ -21,10 +21,7 @@ def connect_case(path: Path, memory_limit: str, *, write: bool = False) -> duckd
     """
     if not path.exists():
         raise CaseError(f"{path}: no such case; make it with: evtxhunt ingest EVIDENCE --case {path}")
-    if write:
-        connection = attach_case(path, memory_limit)
-    else:
-        connection = _connect(path, config={"memory_limit": memory_limit})
+    connection = attach_case(path, memory_limit) if write else _connect(path, config={"memory_limit": memory_limit})
     try:
         check_schema(connection, path)
     except CaseError:

@@ -26,7 +26,8 @@ def build_tables(
 ) -> None:
     """Drops and makes every correlated table of the case. Raises TableError naming the file that fails.
 
-    Of the detections only what they require is used, for detection_coverage. The connection has the views and may write. After an error, or Ctrl-C, the tables are as they were.
+    Of the detections only what they require is used, for detection_coverage. The connection has the views and may
+    write. After an error, or Ctrl-C, the tables are as they were.
     """
     connection.begin()
     try:
@@ -50,7 +51,10 @@ def _decode_texts(connection: duckdb.DuckDBPyConnection) -> None:
     """Fills decoded_text from what the view encoded_text chooses. In Python, since SQL cannot inflate."""
     with interrupts_as_such():
         connection.execute("DELETE FROM decoded_text")
-        connection.execute("CREATE OR REPLACE TEMP TABLE encoded AS SELECT row_number() OVER (ORDER BY event_keys[1], text) AS number, * FROM encoded_text")
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE encoded AS"
+            " SELECT row_number() OVER (ORDER BY event_keys[1], text) AS number, * FROM encoded_text"
+        )
         (count,) = connection.execute("SELECT count(*) FROM encoded").fetchone() or (0,)
         for first in range(1, count + 1, _TEXTS_AT_ONCE):
             texts = connection.execute(
@@ -63,7 +67,8 @@ def _decode_texts(connection: duckdb.DuckDBPyConnection) -> None:
                 for event_key in event_keys
             ]
             if rows:
-                arrays = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), _DECODED.types, strict=True)]
+                columns = zip(*rows, strict=True)
+                arrays = [pa.array(column, kind) for column, kind in zip(columns, _DECODED.types, strict=True)]
                 connection.from_arrow(pa.table(arrays, _DECODED)).insert_into("decoded_text")
         connection.execute("DROP TABLE encoded")
 

@@ -30,7 +30,8 @@ _FORMAT = re.compile(
 )
 _PLACE = re.compile(r"\{(\d{1,3})\}")
 # A list of numbers that becomes text: [char[]](73,69,88), (73,69,88 | % {[char]$_}), -join (0x49,0x45)
-_NUMBERS = re.compile(r"(?:0x[0-9a-f]{1,4}+|\d{1,5}+)(?:\s{0,8}+,\s{0,8}+(?:0x[0-9a-f]{1,4}+|\d{1,5}+)){7,}+", re.IGNORECASE)
+_NUMBER = r"(?:0x[0-9a-f]{1,4}+|\d{1,5}+)"
+_NUMBERS = re.compile(rf"{_NUMBER}(?:\s{{0,8}}+,\s{{0,8}}+{_NUMBER}){{7,}}+", re.IGNORECASE)
 _BACKTICK = re.compile(r"`(?=[A-Za-z])(?![0abfnrtv])", re.IGNORECASE)
 _TYPE_WORD = re.compile(r"\[\s*char", re.IGNORECASE)
 # What turns a text around: 'txet'[-1..-4], RightToLeft of a Regex, [Array]::Reverse
@@ -51,7 +52,8 @@ class Layer:
 def decoded_layers(text: str) -> list[Layer]:
     """The layers in a script or command line, outermost first; none where nothing is hidden.
 
-    At most MOST_LAYERS, of MOST_CHARACTERS each and four times as many together. Bytes that are no text are told by kind, size and SHA-256.
+    At most MOST_LAYERS, of MOST_CHARACTERS each and four times as many together. Bytes that are no text are told by
+    kind, size and SHA-256.
     """
     layers: list[Layer] = []
     seen = {text}
@@ -145,7 +147,7 @@ def _from_base64(digits: str) -> tuple[str, str] | None:
 
 
 def _inflate(data: bytes, window_bits: int) -> bytes | None:
-    """Inflated bytes, at most as many as one layer may have; None if it is none. A stream that is cut gives what it has."""
+    """Inflated bytes, at most as many as one layer may have; None if it is none. A cut stream gives what it has."""
     engine = zlib.decompressobj(window_bits)
     try:
         return engine.decompress(data, MOST_CHARACTERS * 2) or None

@@ -94,10 +94,7 @@ def read_query(path: Path, kind: Kind) -> Query:
 def order_views(views: list[Query]) -> list[Query]:
     """Views, or tables, such that each comes after those that its SQL names. Raises QueryFileError on a cycle."""
     by_id = {view.id: view for view in views}
-    uses = {
-        view.id: {name for name in names_in(view.sql) if name in by_id and name != view.id}
-        for view in views
-    }
+    uses = {view.id: {name for name in names_in(view.sql) if name in by_id and name != view.id} for view in views}
     try:
         return [by_id[name] for name in TopologicalSorter(dict(sorted(uses.items()))).static_order()]
     except CycleError as error:

@@ -58,7 +58,7 @@ def test_layers(text: str, layers: list[Layer]) -> None:
         "S-1-5-21-1004336348-1177238915-682003330-512",
         "",
         "$n = 1,2,3,4,5,6,7,8,9,10",
-        "Write-Host \"first`nsecond\"",
+        'Write-Host "first`nsecond"',
     ],
 )
 def test_what_hides_nothing_has_no_layers(text: str) -> None:

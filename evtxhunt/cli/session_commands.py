@@ -90,7 +90,7 @@ def _timeline(
     from_time: FromOption = None,
     to_time: ToOption = None,
     routine: Annotated[
-        bool, typer.Option("--routine", help="With the logons, tickets and connections of machine accounts and services.")
+        bool, typer.Option("--routine", help="With logons, tickets and connections of machines and services.")
     ] = False,
     queries: QueriesOption = None,
     form: FormatOption = Format.TABLE,
@@ -101,7 +101,7 @@ def _timeline(
     with timeline_of(story, case, queries=queries, is_short=form is Format.TABLE, memory_limit=memory) as rows:
         write_rows(rows, form, output)
     if not routine and session is None:
-        say("Left out: logons, tickets and connections of machine accounts and services; --routine shows them.")
+        say("Left out: logons, tickets and connections of machines and services; --routine shows them.")
 
 
 def _show(

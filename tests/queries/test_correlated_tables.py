@@ -47,9 +47,7 @@ def ended(seconds: float, number: int) -> dict[str, Any]:
 
 
 def sysmon(event_id: int, seconds: float, **data: str | int) -> dict[str, Any]:
-    return event(
-        "Microsoft-Windows-Sysmon", "Microsoft-Windows-Sysmon/Operational", event_id, seconds, event_data=data
-    )
+    return event("Microsoft-Windows-Sysmon", "Microsoft-Windows-Sysmon/Operational", event_id, seconds, event_data=data)
 
 
 def script(seconds: float, number: int, text: str, block: str = "b1") -> dict[str, Any]:
@@ -168,9 +166,7 @@ def test_a_powershell_session_finds_its_process_and_its_scripts(load: Any) -> No
 
 def test_hidden_layers_are_stored_with_their_record(load: Any) -> None:
     connection = load(script(0, 1, "Get-Date"), script(1, 1, "&('I'+'EX') $x", "b2"))
-    assert connection.execute("SELECT * FROM decoded_text").fetchall() == [
-        (2, 1, 1, "joined strings", "&('IEX') $x")
-    ]
+    assert connection.execute("SELECT * FROM decoded_text").fetchall() == [(2, 1, 1, "joined strings", "&('IEX') $x")]
 
 
 def test_a_renamed_computer_and_a_name_that_two_claim_are_told(load: Any) -> None:
@@ -227,7 +223,8 @@ def test_the_story_cites_each_record_once(load: Any, query_set: QuerySet) -> Non
 def test_the_story_of_the_real_domain_controller(real_case: RealCase, query_set: QuerySet) -> None:
     connection = real_case("corpora/attack-samples", is_correlated=True)
     (session_id,) = connection.execute(
-        "SELECT session_id FROM remoting_session WHERE target_computer LIKE 'dc1.%' AND kind = 'winrs' AND child_processes > 0"
+        "SELECT session_id FROM remoting_session"
+        " WHERE target_computer LIKE 'dc1.%' AND kind = 'winrs' AND child_processes > 0"
     ).fetchone() or (0,)
     lines = [text for text, _ in story(connection, query_set, session_id=session_id)]
     assert lines[0].startswith(r"winrs session 1 of insecurebank\Administrator from an unknown source on dc1")

@@ -52,9 +52,7 @@ def findings_of(connection: duckdb.DuckDBPyConnection, query_set: QuerySet, dete
     return run.findings
 
 
-def correlated(
-    connection: duckdb.DuckDBPyConnection, query_set: QuerySet, detection: str
-) -> duckdb.DuckDBPyConnection:
+def correlated(connection: duckdb.DuckDBPyConnection, query_set: QuerySet, detection: str) -> duckdb.DuckDBPyConnection:
     """The connection, with the correlated tables that the detection reads."""
     sql = find_query(query_set.queries, detection).sql
     if uses_tables(sql, query_set):
