@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from evtxhunt.cli import app
+from evtxhunt.model import LEVELS
 from samples.build import build_scenario, write_files
 from samples.scenarios import scenarios
 from tests.conftest import REPOSITORY
@@ -35,15 +36,16 @@ def truth(case: tuple[str, Path]) -> dict[str, Any]:
     return tomllib.loads((folder / name / "truth.toml").read_text())
 
 
-def findings(case: tuple[str, Path]) -> dict[tuple[str, str, str], set[tuple[str, int]]]:
+def findings(case: tuple[str, Path], least: str = "low") -> dict[tuple[str, str, str], set[tuple[str, int]]]:
     """(finding, detection, host) -> records, as file and EventRecordID."""
+    levels = ", ".join(f"'{level}'" for level in LEVELS[LEVELS.index(least) :])
     name, folder = case
     found: dict[tuple[str, str, str], set[tuple[str, int]]] = {}
     for finding, detection, host, path, number in rows(
         folder / "case.duckdb",
         "SELECT finding_id, detection_id, f.host, s.path, e.event_record_id FROM finding AS f"
         " JOIN finding_evidence USING (finding_id) JOIN event AS e USING (event_key)"
-        " JOIN source_file AS s USING (source_file_id) WHERE f.level <> 'informational'",
+        f" JOIN source_file AS s USING (source_file_id) WHERE f.level IN ({levels})",
     ):
         file = Path(str(path)).relative_to(folder / name).as_posix()
         found.setdefault((str(finding), str(detection), str(host).partition(".")[0]), set()).add(
@@ -66,7 +68,7 @@ def test_every_record_is_ingested(case: tuple[str, Path]) -> None:
 
 
 def test_what_is_expected_is_found(case: tuple[str, Path]) -> None:
-    found = findings(case)
+    found = findings(case, "informational")
     for entry in truth(case).get("expected", []):
         if entry["detection"] in AVAILABLE:
             cited = {

@@ -65,6 +65,15 @@ def _visit_2012_r2(story: Story) -> None:
     seen = shell.truth.witnesses["winrm_authentication"]
     weak = [event for event in seen if event.shape is shapes.WINRM_AUTHENTICATED]
     story.expect("winrm_weak_authentication", r2s05, "169 with NTLM", weak, seen, is_benign=True)
+    witnesses = shell.truth.witnesses
+    story.expect(
+        "ntlm_remoting_between_domain_hosts",
+        r2s05,
+        "a domain account by NTLM to a member of the domain",
+        witnesses["logon"][:1],
+        [*witnesses["logon"], *witnesses["shell"], *seen],
+        is_benign=True,
+    )
 
 
 def _downgrade(story: Story) -> None:

@@ -93,4 +93,5 @@ def _go_on(story: Story, shell: Shell, tgt: Event) -> None:
     _, events = open_share(story, at, srv02, web01, ADM_LEE, files=("plan.txt",), is_admin=True)
     story.hop("credssp", at, shell.truth, web01, "a file of a share of WEB01", [tgt, *events])
     story.tell(at, srv02, ADM_LEE, "reads a file of WEB01 from inside the session")
-    story.expect("second_hop_chained_sessions", srv03, "WS12 to SRV02 to SRV03, one user", evidence[-2:], evidence)
+    related = [*evidence, *witnesses["logon"]]
+    story.expect("second_hop_chained_sessions", srv03, "WS12 to SRV02 to SRV03, one user", evidence[-2:], related)

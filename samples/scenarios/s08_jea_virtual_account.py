@@ -43,11 +43,12 @@ def tell(story: Story) -> None:
     command = shell.command(at + timedelta(seconds=21), "Restart-Service", {"Name": "Spooler"})
     witnesses = shell.truth.witnesses
     switch = [*witnesses["virtual_account"], *witnesses["run_as_logon"][:1], command]
+    at = story.clock("10:44:09.120")
+    command = shell.command(at - milliseconds(60), "Get-ChildItem", {"Path": "\\\\web01\\dept"})
+    switch.append(command)
     story.expect(
         "remoting_identity_switch", srv02, "193, the virtual account's logon, Connected User", switch, is_benign=True
     )
-    at = story.clock("10:44:09.120")
-    command = shell.command(at - milliseconds(60), "Get-ChildItem", {"Path": "\\\\web01\\dept"})
     _, events = open_share(story, at, srv02, web01, srv02.account, files=("printers.csv",))
     story.tell(at, srv02, virtual, "reads the share of WEB01 as SRV02$")
     text = "the virtual account has the computer's credentials on the network: WEB01 sees SRV02$"

@@ -52,6 +52,11 @@ def tell(story: Story) -> None:
     scripts = shell.script(at - milliseconds(90), "Invoke-Command SRV03.corp.example.test { Get-Service }")
     inner = open_shell(story, at, shell.as_client, srv03, Login(SVC_DEPLOY), text="svc-deploy goes on")
     inner.script(at + timedelta(seconds=3), "Get-Service")
+    witnesses = inner.truth.witnesses
+    related = [event for role in ("client_session", "ticket", "logon", "shell") for event in witnesses.get(role, [])]
+    story.expect(
+        "second_hop_chained_sessions", srv03, "WS07 to SRV02 to SRV03, as svc-deploy", witnesses["shell"], related
+    )
     inner.close(at + timedelta(seconds=44))
     story.tell(at, srv02, SVC_DEPLOY, "goes on to SRV03")
     further = inner.truth.witnesses

@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 EXPECTATIONS = REPOSITORY / "tests" / "detections"
 KEYS = {
     "": {"event", "hit", "miss", "real"},
-    "hit": {"name", "event", "findings", "evidence", "summary", "user_name", "details"},
+    "hit": {"name", "event", "findings", "evidence", "summary", "user_name", "computer", "details"},
     "miss": {"name", "event"},
     "real": {"file", "records", "findings", "summary", "reason"},
 }
@@ -89,7 +89,8 @@ def test_synthetic_events_are_found(
         assert [finding.user_name for finding in found] == hit["user_name"]
     for name, value in hit.get("details", {}).items():
         assert found[0].details[name] == value
-    assert all(finding.host == finding.computer == events[0]["computer"] for finding in found)
+    computer = hit.get("computer", events[0]["computer"])
+    assert all(finding.host == finding.computer == computer for finding in found)
 
 
 @pytest.mark.parametrize(("detection", "miss"), parameters("miss"))

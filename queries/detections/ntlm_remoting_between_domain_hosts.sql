@@ -1,0 +1,24 @@
+-- ---
+-- id = "ntlm_remoting_between_domain_hosts"
+-- title = "Remoting by NTLM with a domain account"
+-- level = "medium"
+-- attack = ["T1021.006", "T1550.002"]
+-- description = """A remoting session of a domain account was authenticated by NTLM though both ends could speak Kerberos: by address, by
+-- TrustedHosts, or with a stolen hash."""
+-- false_positives = ["Connections by IP address; a domain controller that could not be reached"]
+-- references = ["https://learn.microsoft.com/powershell/scripting/security/remoting/winrm-security"]
+-- requires = [{channel = "Security", event_id = [4624]},
+--     {channel = "Microsoft-Windows-WinRM/Operational", event_id = [91]}]
+-- ---
+-- Of a domain: the computer's name has one, and the account's is not the computer's own name.
+SELECT session.start_time AS event_time, place.host, place.written_name AS computer, account(session.user_domain, session.user_name) AS user_name,
+    account(session.user_domain, session.user_name) || ' came to ' || place.written_name || coalesce(' from ' || source_ip, '')
+        || ' by NTLM and not by Kerberos (session ' || session_id || ')' AS summary,
+    (SELECT list_sort(list(DISTINCT event_key)) FROM remoting_witness JOIN event USING (event_key)
+     WHERE remoting_witness.session_id = session.session_id AND role IN ('logon', 'shell')
+        AND (event_id = 91 OR (event_id = 4624 AND authentication_package_name = 'NTLM'))) AS evidence,
+    session_id, source_ip
+FROM remoting_session AS session JOIN computer_name AS place ON place.computer = target_computer
+WHERE authentication_package = 'NTLM' AND contains(target_computer, '.') AND user_domain IS NOT NULL
+    AND lower(user_domain) <> short_host(target_computer)
+ORDER BY event_time, session_id

@@ -1,0 +1,9 @@
+-- ---
+-- id = "computer_name"
+-- title = "Computers as their logs write them"
+-- materialize = true  # reads every event: computed once for all
+-- description = """One row a computer: its name in lower case, as correlated tables have it, and as the events write it, with its host."""
+-- ---
+SELECT lower(computer) AS computer, arg_min(computer, event_key) AS written_name, arg_min(host, event_key) AS host
+FROM event WHERE computer IS NOT NULL
+GROUP BY lower(computer)
