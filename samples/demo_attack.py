@@ -37,6 +37,8 @@ def tell_attack(story: Story, desk: Desk) -> None:
     for name, events in chain.programs.items():
         text = f"programs started by wsmprovhost on {name}"
         story.expect("remoting_child_process", story.host(name), text, events + (added if name == "SRV02" else []))
+    seen = chain.programs["SRV02"]
+    story.expect("reconnaissance_burst", story.host("SRV02"), "five programs in a row", seen, added)
     leave_chain(story, chain, clock("09:31:20.015"))
     cmd = _pass_the_hash(story, desk)
     remote = _run_psexec(story, cmd)

@@ -36,6 +36,7 @@ def tell(story: Story) -> None:
     chain = walk_chain(story, console, story.clock("13:41:02.731"))
     for host, events in chain.programs.items():
         story.expect("remoting_child_process", story.host(host), f"programs of the session on {host}", events)
+    story.expect("reconnaissance_burst", story.host("SRV02"), "five programs in a row", chain.programs["SRV02"])
     leave_chain(story, chain, story.clock("13:58:20.015"))
 
 
