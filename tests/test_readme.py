@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from evtxhunt.cli import app
 from evtxhunt.pipeline.ingest import ingest
 from tests.conftest import REPOSITORY
+from tests.detection_table import detection_table, shown_table
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 # Indented lines are commands; what follows two spaces and # is a comment.
@@ -46,3 +47,7 @@ def test_every_command_explains_itself(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0
     assert "Usage:" in result.stdout
+
+
+def test_the_table_of_detections_is_that_of_the_files() -> None:
+    assert shown_table() == detection_table(), "renew it: python -m tests.detection_table"

@@ -13,7 +13,6 @@ from samples.build import build_scenario, write_files
 from samples.scenarios import scenarios
 from tests.conftest import REPOSITORY
 from tests.logs import rows
-from tests.planned import PLANNED
 
 SCENARIOS = {scenario.name: scenario for scenario in scenarios()}
 AVAILABLE = {path.stem for path in (REPOSITORY / "queries" / "detections").glob("*.sql")}
@@ -70,14 +69,13 @@ def test_every_record_is_ingested(case: tuple[str, Path]) -> None:
 def test_what_is_expected_is_found(case: tuple[str, Path]) -> None:
     found = findings(case, "informational")
     for entry in truth(case).get("expected", []):
-        if entry["detection"] in AVAILABLE:
-            cited = {
-                record
-                for (_, detection, host), records in found.items()
-                if (detection, host) == (entry["detection"], entry["host"])
-                for record in records
-            }
-            assert named(entry, "records") <= cited, (entry["detection"], entry["text"])
+        cited = {
+            record
+            for (_, detection, host), records in found.items()
+            if (detection, host) == (entry["detection"], entry["host"])
+            for record in records
+        }
+        assert named(entry, "records") <= cited, (entry["detection"], entry["text"])
 
 
 def test_nothing_else_is_found(case: tuple[str, Path]) -> None:
@@ -100,11 +98,9 @@ def test_near_misses_are_not_cited(case: tuple[str, Path]) -> None:
                 assert not records & named(entry, "records"), entry["text"]
 
 
-def test_named_detections_exist_or_are_planned() -> None:
+def test_named_detections_exist() -> None:
     detections: set[str] = set()
     for path in (REPOSITORY / "samples" / "truth").glob("*/truth.toml"):
         told = tomllib.loads(path.read_text())
         detections |= {entry["detection"] for entry in (*told.get("expected", []), *told.get("near_miss", []))}
-    assert detections <= AVAILABLE | PLANNED
-    assert not PLANNED & AVAILABLE
-    assert detections >= PLANNED
+    assert detections <= AVAILABLE

@@ -25,6 +25,7 @@ from evtxhunt.cli.output import (
 from evtxhunt.model import LEVELS, Level, Query
 from evtxhunt.pipeline.query import (
     FINDINGS_SQL,
+    QuerySet,
     ask,
     correlate,
     detect,
@@ -36,6 +37,7 @@ from evtxhunt.pipeline.query import (
     uses_tables,
 )
 from evtxhunt.query_file import convert_parameter
+from evtxhunt.render.explain import explanation
 from evtxhunt.render.tabular import write_table
 from evtxhunt.render.terminal import escape_terminal
 
@@ -100,6 +102,10 @@ def _query(
     parameters: Annotated[
         list[str] | None, typer.Option("-p", "--param", metavar="NAME=VALUE", help="Set a parameter of the query.")
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Tell what it means and reads, and where in this case it could find anything."),
+    ] = False,
     queries: QueriesOption = None,
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
@@ -107,12 +113,17 @@ def _query(
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
     query_set = load_query_set(queries)
+    if explain and name is None:
+        raise typer.BadParameter("name the query to explain", param_hint="--explain")
     if name is None:
         with open_output(output) as stream:
             rows = ((query.kind, query.id, query.level, query.title, _signature(query)) for query in query_set.queries)
             write_table(("kind", "id", "level", "title", "parameters"), rows, stream)
         return
     query = find_query(query_set.queries, name)
+    if explain:
+        _explain(query, case, query_set, memory)
+        return
     values = _values(query, parameters or [])
     if uses_tables(query.sql, query_set):
         correlate(case, query_set, memory_limit=memory)
@@ -121,6 +132,24 @@ def _query(
         run_query(connection, query, values, timeout) as result,
     ):
         write_rows(result, form, output)
+
+
+def _explain(query: Query, case: Path, query_set: QuerySet, memory: str) -> None:
+    for line in explanation(query):
+        typer.echo(line)
+    if query.kind != "detection" or not case.exists():
+        return
+    typer.echo(f"\nIn {case}:")
+    correlate(case, query_set, memory_limit=memory)
+    sql = (
+        "SELECT computer, CASE WHEN is_possible THEN 'yes' ELSE 'no' END AS could_find, events, missing"
+        " FROM detection_coverage WHERE detection_id = $id ORDER BY computer"
+    )
+    with (
+        open_case(case, query_set, memory_limit=memory) as connection,
+        ask(connection, sql, {"id": query.id}, None) as rows,
+    ):
+        write_rows(rows, Format.TABLE, None)
 
 
 def _signature(query: Query) -> str:

@@ -26,6 +26,7 @@ EXPECTED_EVENTS = {
     "remoting_child_process": {"4688", "1"},
     "privileged_group_member_added": {"4732"},
     "second_hop_explicit_credentials": {"4648"},
+    "reconnaissance_burst": {"4688", "1"},
 }
 
 
