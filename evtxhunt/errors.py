@@ -29,5 +29,9 @@ class QueryTimeoutError(QueryError):
     """SQL ran past its deadline and was interrupted."""
 
 
+class AllowListError(EvtxhuntError):
+    """An allow-list breaks its format; the message begins with its path."""
+
+
 class OutputError(EvtxhuntError):
     """A result could not be written."""

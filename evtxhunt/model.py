@@ -152,6 +152,7 @@ class Finding:
     summary: str
     evidence: tuple[int, ...]  # event_key
     details: dict[str, object] = field(default_factory=dict)
+    allowed_reason: str | None = None  # known to be good, by an allow-list
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,3 +271,4 @@ class Report:
     failure_count: int  # in the case; more than len(failures) when the report leaves some out
     skipped: tuple[SkippedFile, ...]
     detections: tuple[ReportDetection, ...]
+    allowed: tuple[tuple[str, str, int], ...] = ()  # detection, reason, findings set aside by the allow-list

@@ -154,7 +154,8 @@ CREATE TABLE finding (
     computer VARCHAR,
     user_name VARCHAR,
     summary VARCHAR NOT NULL,
-    details VARCHAR                     -- JSON object of the detection's own further columns
+    details VARCHAR,                    -- JSON object of the detection's own further columns
+    allowed_reason VARCHAR              -- why it is known to be good (detect --allow); NULL: it is shown
 );
 
 CREATE TABLE finding_evidence (

@@ -311,6 +311,7 @@ def _finding_table(found: Sequence[Any]) -> pa.Table:
                 [json.dumps(item.details, sort_keys=True, default=str) if item.details else None for item in found],
                 pa.string(),
             ),
+            "allowed_reason": pa.array([item.allowed_reason for item in found], pa.string()),
         }
     )
 

@@ -24,6 +24,7 @@ from evtxhunt.cli.output import (
 )
 from evtxhunt.model import LEVELS, Level, Query
 from evtxhunt.pipeline.query import (
+    ALLOWED_SQL,
     FINDINGS_SQL,
     QuerySet,
     ask,
@@ -67,24 +68,31 @@ def _detect(
     fail_on: Annotated[
         str | None, typer.Option("--fail-on", callback=_level, help="Exit with 1 if a finding has this level or more.")
     ] = None,
+    allow: Annotated[
+        Path | None,
+        typer.Option("--allow", help="Allow-list (TOML): what it fits is set aside and counted."),
+    ] = None,
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
     timeout: TimeoutOption = None,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
     query_set = load_query_set(queries)
-    runs = detect(case, query_set, timeout_seconds=timeout, memory_limit=memory)
+    runs = detect(case, query_set, allow=allow, timeout_seconds=timeout, memory_limit=memory)
     shown = LEVELS[LEVELS.index(_level(level) or "informational") :]
     with (
         open_case(case, query_set, memory_limit=memory) as connection,
         ask(connection, FINDINGS_SQL, {"levels": list(shown)}, None) as rows,
     ):
         write_rows(rows, form, output)
-    counts = Counter(finding.level for run in runs for finding in run.findings or ())
+        aside = connection.execute(ALLOWED_SQL).fetchall()
+    counts = Counter(finding.level for run in runs for finding in run.findings or () if not finding.allowed_reason)
     say(
         f"{len(runs)} detections: "
         + (", ".join(f"{counts[name]:,} {name}" for name in reversed(LEVELS) if counts[name]) or "no findings")
     )
+    for detection, reason, count in aside:
+        say(escape_terminal(f"set aside by the allow-list: {count:,} of {detection}: {reason}"))
     failed = [run for run in runs if run.error is not None]
     for run in failed:
         say(f"FAILED {escape_terminal(run.error or '')}")
@@ -104,7 +112,7 @@ def _query(
     ] = None,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Tell what it means and reads, and where in this case it could find anything."),
+        typer.Option("--explain", help="Tell what it means and reads, and where it could find anything."),
     ] = False,
     queries: QueriesOption = None,
     form: FormatOption = Format.TABLE,
@@ -136,7 +144,7 @@ def _query(
 
 def _explain(query: Query, case: Path, query_set: QuerySet, memory: str) -> None:
     for line in explanation(query):
-        typer.echo(line)
+        typer.echo(escape_terminal(line))
     if query.kind != "detection" or not case.exists():
         return
     typer.echo(f"\nIn {case}:")

@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
 from evtxhunt import __version__
 from evtxhunt import detect as stage
+from evtxhunt.allow import read_allow_list, set_aside
 from evtxhunt.case_file import connect_case
 from evtxhunt.correlate import build_tables, is_current, undocumented_columns
 from evtxhunt.detect import RowStream, ask, find_query, run_query
@@ -33,7 +34,11 @@ TOTALS_SQL = """
 """
 FINDINGS_SQL = """
     SELECT event_time, level, host, user_name, detection_id, summary
-    FROM finding WHERE list_position($levels, level) > 0 ORDER BY finding_id
+    FROM finding WHERE list_position($levels, level) > 0 AND allowed_reason IS NULL ORDER BY finding_id
+"""
+ALLOWED_SQL = """
+    SELECT detection_id, allowed_reason, count(*) FROM finding WHERE allowed_reason IS NOT NULL
+    GROUP BY ALL ORDER BY ALL
 """
 
 
@@ -128,14 +133,19 @@ def detect(
     case: Path,
     query_set: QuerySet,
     *,
+    allow: Path | None = None,
     timeout_seconds: float | None = None,
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
 ) -> list[DetectionRun]:
-    """Correlates, runs every detection and stores what it found in place of earlier findings. Raises CaseError.
+    """Correlates, runs every detection and stores what it found in place of earlier findings.
 
-    A correlated table that cannot be made is a failed run like that of a detection: the others go on.
+    What the allow-list fits is stored with its reason. A correlated table that cannot be made is a failed run like that
+    of a detection: the others go on. Raises CaseError, AllowListError.
     """
     detections = query_set.of_kind("detection")
+    entries = read_allow_list(allow) if allow else ()
+    for entry in entries:
+        find_query(query_set.queries, entry.detection)  # a name that is none would allow nothing in silence
     try:
         with _correlated(case, query_set, memory_limit, run_next=detections) as connection:
             runs = [stage.run_detection(connection, query, timeout_seconds) for query in detections]
@@ -144,8 +154,10 @@ def detect(
         with open_case(case, query_set, memory_limit=memory_limit, run_next=detections) as connection:
             runs = [stage.run_detection(connection, query, timeout_seconds) for query in detections]
         runs.insert(0, DetectionRun(table, None, str(error), 0.0))
+    runs = [replace(run, findings=set_aside(run.findings, entries)) if run.findings else run for run in runs]
+    arguments = {"allow": hashlib.sha256(allow.read_bytes()).hexdigest()} if allow else {}
     with open_store(case, memory_limit, __version__) as store:
-        run_id = store.begin_run("detect", {}, versions())
+        run_id = store.begin_run("detect", arguments, versions())
         store.replace_findings(runs)
         store.end_run(run_id, rule_set_sha256(query_set))
     return runs
@@ -209,6 +221,7 @@ def lint(folder: Path | None = None) -> tuple[int, list[Problem]]:
 
 
 __all__ = [
+    "ALLOWED_SQL",
     "FINDINGS_SQL",
     "SOURCES_SQL",
     "TOTALS_SQL",

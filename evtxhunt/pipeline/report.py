@@ -21,7 +21,7 @@ from evtxhunt.model import (
     SkippedFile,
 )
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
-from evtxhunt.pipeline.query import QuerySet, detect, open_case, rule_set_sha256
+from evtxhunt.pipeline.query import ALLOWED_SQL, QuerySet, detect, open_case, rule_set_sha256
 from evtxhunt.render.html import render_html
 from evtxhunt.resources import shipped_folder
 
@@ -105,6 +105,7 @@ def _gather(connection: duckdb.DuckDBPyConnection, case: Path, query_set: QueryS
         channels=tuple(ChannelCount(*row) for row in channels),
         findings=findings,
         finding_count=finding_count,
+        allowed=tuple(connection.execute(ALLOWED_SQL).fetchall()),
         records=records,
         sources=sources,
         failures=tuple(ReportFailure(source_index[row[0]], *row[1:]) for row in failures),
@@ -125,9 +126,10 @@ def _findings(
     connection: duckdb.DuckDBPyConnection, source_index: Mapping[int, int], limits: Mapping[str, object]
 ) -> tuple[tuple[ReportFinding, ...], tuple[ReportRecord, ...], int]:
     """The findings in scope, worst levels first if there are too many, in time order; and the records behind them."""
-    (finding_count,) = _one(connection, f"SELECT count(*) FROM finding AS f WHERE {_in_scope('f')}", limits)
+    shown = f"{_in_scope('f')} AND f.allowed_reason IS NULL"
+    (finding_count,) = _one(connection, f"SELECT count(*) FROM finding AS f WHERE {shown}", limits)
     chosen = f"""
-        SELECT f.* FROM finding AS f WHERE {_in_scope("f")}
+        SELECT f.* FROM finding AS f WHERE {shown}
         ORDER BY list_position(['critical', 'high', 'medium', 'low', 'informational'], f.level), f.finding_id
         LIMIT {_MOST_FINDINGS}
     """
