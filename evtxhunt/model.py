@@ -251,6 +251,61 @@ class ReportDetection:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportSession:
+    """A remoting session as a report shows it; times are naive UTC."""
+
+    session_id: int
+    kind: str
+    start_time: datetime
+    end_time: datetime | None
+    end_reason: str
+    source: str | None
+    target: str | None
+    user_name: str | None
+    run_as_user_name: str | None
+    authentication_package: str | None
+    script_blocks: int
+    commands: int
+    child_processes: int
+    confidence: str
+    reason: str
+    records: str | None  # some of its witnesses, as one cites them
+    record_count: int
+    missing: str | None  # witnesses that it lacks, and why
+
+
+@dataclass(frozen=True, slots=True)
+class ReportHop:
+    """A second hop as a report shows it."""
+
+    hop_id: int
+    event_time: datetime
+    from_session_id: int
+    to_session_id: int | None
+    source: str | None
+    via: str
+    target: str | None
+    method: str
+    user_name: str | None
+    next_user_name: str | None
+    is_failed: bool
+    confidence: str
+    reason: str
+    records: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewLine:
+    """One statement of the WinRM security page, and what the case says to it."""
+
+    number: int
+    statement: str
+    verdict: str  # 'witnessed', 'violated', 'not observable'
+    because: str
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All that a report shows; renderers are pure functions of it."""
 
@@ -271,4 +326,7 @@ class Report:
     failure_count: int  # in the case; more than len(failures) when the report leaves some out
     skipped: tuple[SkippedFile, ...]
     detections: tuple[ReportDetection, ...]
+    sessions: tuple[ReportSession, ...] = ()
+    hops: tuple[ReportHop, ...] = ()
+    review: tuple[ReviewLine, ...] = ()
     allowed: tuple[tuple[str, str, int], ...] = ()  # detection, reason, findings set aside by the allow-list

@@ -21,7 +21,8 @@ from evtxhunt.model import (
     SkippedFile,
 )
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
-from evtxhunt.pipeline.query import ALLOWED_SQL, QuerySet, detect, open_case, rule_set_sha256
+from evtxhunt.pipeline.query import ALLOWED_SQL, QuerySet, correlate, detect, open_case, rule_set_sha256
+from evtxhunt.pipeline.report_remoting import hops_of, review_of, sessions_of
 from evtxhunt.render.html import render_html
 from evtxhunt.resources import shipped_folder
 
@@ -58,6 +59,7 @@ def gather_report(
     case: Path, query_set: QuerySet, options: ReportOptions, *, memory_limit: str = DEFAULT_MEMORY_LIMIT
 ) -> Report:
     """All that a report shows, from the stored findings. Raises CaseError."""
+    correlate(case, query_set, memory_limit=memory_limit)
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
         return _gather(connection, case, query_set, options)
 
@@ -105,6 +107,9 @@ def _gather(connection: duckdb.DuckDBPyConnection, case: Path, query_set: QueryS
         channels=tuple(ChannelCount(*row) for row in channels),
         findings=findings,
         finding_count=finding_count,
+        sessions=sessions_of(connection, limits),
+        hops=hops_of(connection, limits),
+        review=review_of(connection, query_set),
         allowed=tuple(connection.execute(ALLOWED_SQL).fetchall()),
         records=records,
         sources=sources,

@@ -121,12 +121,8 @@ chosen AS (
 ),
 cited AS (
     SELECT line_number,
-        list(DISTINCT coalesce(channel.short_name, event.channel, '?') || ' ' || event.event_id || ' #' || event.event_record_id
-            || CASE WHEN lower(event.computer) <> chosen.computer THEN ' on ' || short_host(event.computer) ELSE '' END) AS records
-    FROM (SELECT line_number, computer, unnest(event_keys) AS event_key FROM chosen) AS chosen
-    JOIN event USING (event_key)
-    LEFT JOIN (VALUES ('Microsoft-Windows-Sysmon/Operational', 'Sysmon'), ('Microsoft-Windows-WinRM/Operational', 'WinRM'),
-        ('Microsoft-Windows-PowerShell/Operational', 'PowerShell')) AS channel(channel, short_name) ON channel.channel = event.channel
+        list(DISTINCT words || CASE WHEN citation.computer <> chosen.computer THEN ' on ' || short_host(citation.computer) ELSE '' END) AS records
+    FROM (SELECT line_number, computer, unnest(event_keys) AS event_key FROM chosen) AS chosen JOIN citation USING (event_key)
     GROUP BY line_number
 )
 SELECT event_time, computer, kind, text, name_list(records, 6) AS records, session_id, list_sort(event_keys) AS event_keys

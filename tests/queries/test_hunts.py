@@ -68,3 +68,40 @@ def test_text_search_finds_scripts_and_command_lines(real_case: RealCase, query_
     found = answer(real_case, query_set, "corpora/deepblue", "text_search", text="invoke-mimikatz")
     assert {row["source"] for row in found} == {"4104", "4688"}
     assert all("invoke-mimikatz" in row["text"].lower() for row in found)
+
+
+def test_the_security_page_is_answered_statement_by_statement(real_case: RealCase, query_set: QuerySet) -> None:
+    found = answer(real_case, query_set, ATTACKS, "winrm_security_review")
+    assert [row["number"] for row in found] == list(range(1, 20))
+    by_number = {row["number"]: row for row in found}
+    # RogueWinRM.exe listens on 5985 in place of the service.
+    assert by_number[7]["verdict"] == "violated"
+    assert "RogueWinRM.exe listens on 5985" in by_number[7]["because"]
+    assert by_number[2]["verdict"] == "witnessed"
+    assert by_number[18]["verdict"] == "not observable"
+    assert all(bool(row["event_keys"]) is (row["verdict"] != "not observable") for row in found)
+
+
+def test_a_tree_shows_what_led_to_a_process_and_what_it_started(real_case: RealCase, query_set: QuerySet) -> None:
+    log = f"{ATTACKS}/Lateral Movement/LM_winrm_exec_sysmon_1_winrshost.evtx"
+    (cmd,) = [
+        key
+        for key, image in real_case(log, is_correlated=True)
+        .execute("SELECT event_key, image FROM event WHERE event_id = 1")
+        .fetchall()
+        if image.endswith("cmd.exe")
+    ]
+    found = answer(real_case, query_set, log, "process_tree", event_key=cmd)
+    assert [row["command"].strip().split(" ")[0] for row in found] == [
+        r"C:\Windows\system32\WinrsHost.exe",
+        r"C:\Windows\system32\cmd.exe",
+        "ipconfig",
+    ]
+
+
+def test_services_tasks_and_run_keys(real_case: RealCase, query_set: QuerySet) -> None:
+    found = answer(real_case, query_set, ATTACKS, "services_and_tasks")
+    assert {row["kind"] for row in found} >= {"service", "task created", "run key"}
+    rare = answer(real_case, query_set, ATTACKS, "rare_parent_child", most_starts=1)
+    assert ("winrshost.exe", "cmd.exe") in {(row["parent_program"], row["program"]) for row in rare}
+    assert all(row["starts"] == 1 for row in rare)
