@@ -11,7 +11,7 @@ import duckdb
 
 from evtxhunt.errors import CaseError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def connect_case(path: Path, memory_limit: str, *, write: bool = False) -> duckdb.DuckDBPyConnection:
