@@ -23,7 +23,7 @@ numbered AS (
     SELECT *, sum(begins_island(event_time, previous, $gap_minutes)) OVER (PARTITION BY computer, user_name ORDER BY event_time, event_key) AS island FROM delegated
 )
 SELECT min(event_time) AS event_time, arg_min(host, event_key) AS host, computer, arg_min(account(user_domain, user_name), event_key) AS user_name,
-    arg_min(account(user_domain, user_name), event_key) || ' came to ' || coalesce(computer, 'an unnamed computer') || ' with a ticket that it may pass on, '
+    coalesce(arg_min(account(user_domain, user_name), event_key), 'Somebody') || ' came to ' || coalesce(computer, 'an unnamed computer') || ' with a ticket that it may pass on, '
         || counted(count(*), 'logon') || ' ' || show_span(min(event_time), max(event_time)) || coalesce(' from ' || arg_min(ip, event_key), '') AS summary,
     list_sort(list(event_key)) AS evidence
 FROM numbered GROUP BY computer, user_name, island

@@ -12,7 +12,7 @@
 -- ---
 -- Of a domain: the computer's name has one, and the account's is not the computer's own name.
 SELECT session.start_time AS event_time, place.host, place.written_name AS computer, account(session.user_domain, session.user_name) AS user_name,
-    account(session.user_domain, session.user_name) || ' came to ' || place.written_name || coalesce(' from ' || source_ip, '')
+    coalesce(account(session.user_domain, session.user_name), 'Somebody') || ' came to ' || place.written_name || coalesce(' from ' || source_ip, '')
         || ' by NTLM and not by Kerberos (session ' || session_id || ')' AS summary,
     (SELECT list_sort(list(DISTINCT event_key)) FROM remoting_witness JOIN event USING (event_key)
      WHERE remoting_witness.session_id = session.session_id AND role IN ('logon', 'shell')

@@ -29,7 +29,7 @@ SELECT min(event.event_time) AS event_time, arg_min(event.host, event_key) AS ho
     arg_min(answered.user_name, event_key) AS user_name,
     coalesce(arg_min(answered.user_name, event_key), 'Somebody') || ' was refused on the way from ' || via_computer || ' to '
         || coalesce(arg_min(to_computer, event_key), 'another computer') || ' within session ' || from_session_id
-        || ', as ' || arg_min(event.computer, event_key) || ' tells' AS summary,
+        || ', as ' || coalesce(arg_min(event.computer, event_key), 'an unnamed computer') || ' tells' AS summary,
     list_sort(list(DISTINCT event_key)) AS evidence, from_session_id
 FROM answered JOIN event USING (event_key)
 GROUP BY from_session_id, via_computer, lower(event.computer)
