@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import evtx
 
@@ -30,7 +31,7 @@ def parse_only(paths: list[Path]) -> dict[str, float]:
     return {"seconds": time.perf_counter() - started, "records": records}
 
 
-def ingest_all(folder: Path, case: Path) -> dict[str, float]:
+def ingest_all(folder: Path, case: Path) -> dict[str, Any]:
     """A whole ingest into a new case, closed and checkpointed; then all detections on it."""
     from evtxhunt.pipeline.ingest import ingest
     from evtxhunt.pipeline.query import correlate, detect, load_query_set
@@ -45,8 +46,10 @@ def ingest_all(folder: Path, case: Path) -> dict[str, float]:
     correlate(case, query_set)
     correlating = time.perf_counter() - started
     started = time.perf_counter()
-    detect(case, query_set)
+    runs = detect(case, query_set)
+    slowest = sorted(runs, key=lambda run: -run.seconds)[:5]
     return {
+        "slowest": ", ".join(f"{run.query.id} {run.seconds:.2f} s" for run in slowest),
         "correlate": correlating,
         "seconds": seconds,
         "records": summary.events,
@@ -56,7 +59,7 @@ def ingest_all(folder: Path, case: Path) -> dict[str, float]:
     }
 
 
-def in_own_process(job: str, folder: Path) -> dict[str, float]:
+def in_own_process(job: str, folder: Path) -> dict[str, Any]:
     """Runs one job in a fresh process, so that memory and caches of one do not help the other."""
     command = [sys.executable, "-m", "benchmarks.ingest", "--job", job, "--folder", str(folder)]
     return dict(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
@@ -98,7 +101,7 @@ def main() -> None:
                 f" {ours['records']:,.0f} events, {ours['resident'] / 1e6:,.0f} MB resident,"
                 f" database {ours['database'] / 1e6:,.0f} MB; all detections {ours['detect']:.1f} s ="
                 f" {ours['detect'] / ours['seconds']:.2f} of the ingest, correlation {ours['correlate']:.1f} s ="
-                f" {ours['correlate'] / ours['seconds']:.2f} of it"
+                f" {ours['correlate'] / ours['seconds']:.2f} of it\nslowest detections: {ours['slowest']}"
             )
         print(
             f"median: parse only {statistics.median(limits):.0f} MB/s, ingest {statistics.median(speeds):.0f} MB/s,"
