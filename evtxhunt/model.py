@@ -327,6 +327,8 @@ class Report:
     skipped: tuple[SkippedFile, ...]
     detections: tuple[ReportDetection, ...]
     sessions: tuple[ReportSession, ...] = ()
+    session_count: int = 0  # in scope; more than len(sessions) when the report leaves some out
     hops: tuple[ReportHop, ...] = ()
+    hop_count: int = 0  # likewise
     review: tuple[ReviewLine, ...] = ()
     allowed: tuple[tuple[str, str, int], ...] = ()  # detection, reason, findings set aside by the allow-list

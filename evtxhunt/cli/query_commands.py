@@ -24,9 +24,9 @@ from evtxhunt.cli.output import (
 )
 from evtxhunt.model import LEVELS, Level, Query
 from evtxhunt.pipeline.query import (
-    ALLOWED_SQL,
     FINDINGS_SQL,
     QuerySet,
+    allowed_sql,
     ask,
     correlate,
     detect,
@@ -85,7 +85,7 @@ def _detect(
         ask(connection, FINDINGS_SQL, {"levels": list(shown)}, None) as rows,
     ):
         write_rows(rows, form, output)
-        aside = connection.execute(ALLOWED_SQL).fetchall()
+        aside = connection.execute(allowed_sql()).fetchall()
     counts = Counter(finding.level for run in runs for finding in run.findings or () if not finding.allowed_reason)
     say(
         f"{len(runs)} detections: "

@@ -36,10 +36,14 @@ FINDINGS_SQL = """
     SELECT event_time, level, host, user_name, detection_id, summary
     FROM finding WHERE list_position($levels, level) > 0 AND allowed_reason IS NULL ORDER BY finding_id
 """
-ALLOWED_SQL = """
-    SELECT detection_id, allowed_reason, count(*) FROM finding WHERE allowed_reason IS NOT NULL
-    GROUP BY ALL ORDER BY ALL
-"""
+
+
+def allowed_sql(condition: str = "true") -> str:
+    """How many findings the allow-list set aside, by detection and reason, among those that `condition` selects."""
+    return (
+        "SELECT detection_id, allowed_reason, count(*) FROM finding"
+        f" WHERE allowed_reason IS NOT NULL AND {condition} GROUP BY ALL ORDER BY ALL"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +225,13 @@ def lint(folder: Path | None = None) -> tuple[int, list[Problem]]:
 
 
 __all__ = [
-    "ALLOWED_SQL",
     "FINDINGS_SQL",
     "SOURCES_SQL",
     "TOTALS_SQL",
     "Problem",
     "QuerySet",
     "RowStream",
+    "allowed_sql",
     "ask",
     "correlate",
     "detect",

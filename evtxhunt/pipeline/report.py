@@ -21,7 +21,7 @@ from evtxhunt.model import (
     SkippedFile,
 )
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
-from evtxhunt.pipeline.query import ALLOWED_SQL, QuerySet, correlate, detect, open_case, rule_set_sha256
+from evtxhunt.pipeline.query import QuerySet, allowed_sql, correlate, detect, open_case, rule_set_sha256
 from evtxhunt.pipeline.report_remoting import hops_of, review_of, sessions_of
 from evtxhunt.render.html import render_html
 from evtxhunt.resources import shipped_folder
@@ -78,6 +78,9 @@ def _gather(connection: duckdb.DuckDBPyConnection, case: Path, query_set: QueryS
     sources = _sources(connection)
     source_index = {source.source_file_id: index for index, source in enumerate(sources)}
     findings, records, finding_count = _findings(connection, source_index, limits)
+    sessions, session_count = sessions_of(connection, limits)
+    hops, hop_count = hops_of(connection, limits)
+    allowed = connection.execute(allowed_sql(_in_scope("finding")), limits).fetchall()
     failures = connection.execute(
         "SELECT source_file_id, scope, chunk, file_offset, header_record_id, reason FROM parse_failure"
         " ORDER BY source_file_id, chunk NULLS FIRST, file_offset NULLS LAST, header_record_id LIMIT ?",
@@ -107,10 +110,12 @@ def _gather(connection: duckdb.DuckDBPyConnection, case: Path, query_set: QueryS
         channels=tuple(ChannelCount(*row) for row in channels),
         findings=findings,
         finding_count=finding_count,
-        sessions=sessions_of(connection, limits),
-        hops=hops_of(connection, limits),
+        sessions=sessions,
+        session_count=session_count,
+        hops=hops,
+        hop_count=hop_count,
         review=review_of(connection, query_set),
-        allowed=tuple(connection.execute(ALLOWED_SQL).fetchall()),
+        allowed=tuple(allowed),
         records=records,
         sources=sources,
         failures=tuple(ReportFailure(source_index[row[0]], *row[1:]) for row in failures),

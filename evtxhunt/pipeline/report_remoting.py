@@ -8,6 +8,7 @@ from evtxhunt.detect import find_query
 from evtxhunt.model import ReportHop, ReportSession, ReviewLine
 from evtxhunt.pipeline.query import QuerySet
 
+# A browser must open the report: it shows the first so many of each and says how many there are.
 MOST_SESSIONS = 500
 
 _SCOPE = """
@@ -32,7 +33,7 @@ _SESSIONS = f"""
     FROM remoting_session AS session LEFT JOIN witness USING (session_id) LEFT JOIN missing USING (session_id)
     LEFT JOIN computer_name AS place ON place.computer = target_computer
     WHERE {_SCOPE.format(time="start_time")}
-    ORDER BY session_id LIMIT {MOST_SESSIONS}
+    ORDER BY session_id
 """
 _HOPS = f"""
     WITH cited AS (
@@ -45,18 +46,22 @@ _HOPS = f"""
         user_name, next_user_name, is_failed, confidence, reason, records
     FROM hop LEFT JOIN cited USING (hop_id) LEFT JOIN computer_name AS place ON place.computer = via_computer
     WHERE {_SCOPE.format(time="event_time")}
-    ORDER BY hop_id LIMIT {MOST_SESSIONS}
+    ORDER BY hop_id
 """
 
 
-def sessions_of(connection: duckdb.DuckDBPyConnection, limits: Mapping[str, object]) -> tuple[ReportSession, ...]:
-    """The remoting sessions in scope, in order of time, at most MOST_SESSIONS; the tables are made."""
-    return tuple(ReportSession(*row) for row in connection.execute(_SESSIONS, dict(limits)).fetchall())
+def sessions_of(
+    connection: duckdb.DuckDBPyConnection, limits: Mapping[str, object]
+) -> tuple[tuple[ReportSession, ...], int]:
+    """The first MOST_SESSIONS remoting sessions in scope, in order of time, and how many there are; tables are made."""
+    rows = connection.execute(_SESSIONS, dict(limits)).fetchall()
+    return tuple(ReportSession(*row) for row in rows[:MOST_SESSIONS]), len(rows)
 
 
-def hops_of(connection: duckdb.DuckDBPyConnection, limits: Mapping[str, object]) -> tuple[ReportHop, ...]:
-    """The second hops in scope, in order of time, at most MOST_SESSIONS; the tables are made."""
-    return tuple(ReportHop(*row) for row in connection.execute(_HOPS, dict(limits)).fetchall())
+def hops_of(connection: duckdb.DuckDBPyConnection, limits: Mapping[str, object]) -> tuple[tuple[ReportHop, ...], int]:
+    """The first MOST_SESSIONS second hops in scope, in order of time, and how many there are; the tables are made."""
+    rows = connection.execute(_HOPS, dict(limits)).fetchall()
+    return tuple(ReportHop(*row) for row in rows[:MOST_SESSIONS]), len(rows)
 
 
 def review_of(connection: duckdb.DuckDBPyConnection, query_set: QuerySet) -> tuple[ReviewLine, ...]:

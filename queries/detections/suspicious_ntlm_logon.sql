@@ -32,6 +32,6 @@ SELECT min(event_time) AS event_time, arg_min(host, event_key) AS host, computer
         || CASE WHEN bool_or(is_privileged) THEN ' with administrative rights' ELSE '' END
         || ', ' || counted(count(*), 'time') || ' ' || show_span(min(event_time), max(event_time)) AS summary,
     -- 4624 and 4672; the logoff tells nothing more.
-    list_sort(flatten(list(list_filter(event_keys, lambda key: true)[1:1 + is_privileged::INTEGER]))) AS evidence
+    list_sort(flatten(list(event_keys[1:1 + is_privileged::INTEGER]))) AS evidence
 FROM numbered GROUP BY computer, user_name, ip, island
 ORDER BY event_time, evidence

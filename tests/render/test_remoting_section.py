@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from evtxhunt.pipeline import report_remoting
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.query import load_query_set
 from evtxhunt.pipeline.report import ReportOptions, gather_report, write_report
@@ -54,3 +55,13 @@ def test_a_case_without_remoting_says_so(tmp_path: Path) -> None:
     text = section(path)
     assert "No remoting session is witnessed by these logs." in text
     assert "No second hop is witnessed by these logs." in text
+
+
+def test_what_does_not_fit_is_counted_and_told_where_to_find(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = gather_report(case, load_query_set(), ReportOptions())
+    assert (report.session_count, report.hop_count) == (len(report.sessions), len(report.hops))
+    assert "left out" not in section(case)
+    monkeypatch.setattr(report_remoting, "MOST_SESSIONS", 1)
+    text = re.sub(r"\s+", " ", section(case))
+    assert f"{report.session_count - 1} sessions left out of {report.session_count}, the latest ones." in text
+    assert f"{report.hop_count - 1} second hop" in text and "evtxhunt hops" in text
