@@ -332,3 +332,4 @@ class Report:
     hop_count: int = 0  # likewise
     review: tuple[ReviewLine, ...] = ()
     allowed: tuple[tuple[str, str, int], ...] = ()  # detection, reason, findings set aside by the allow-list
+    redaction: tuple[str, ...] = ()  # what was replaced and what that cannot hide; empty: nothing was

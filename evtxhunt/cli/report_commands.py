@@ -1,6 +1,7 @@
 """Commands that make reports: report, demo."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,9 +26,18 @@ from evtxhunt.render.terminal import escape_terminal
 from evtxhunt.resources import shipped_folder
 
 
+class ReportFormat(StrEnum):
+    """What a report is for."""
+
+    HTML = "html"
+    MARKDOWN = "markdown"
+
+
 def add_to(app: typer.Typer) -> None:
     """Adds the commands of this file."""
-    app.command(name="report", help="Write the case as one self-contained HTML file.")(_report)
+    app.command(name="report", help="Write the case as one self-contained HTML file, or as Markdown for a ticket.")(
+        _report
+    )
     app.command(name="demo", help="Ingest the synthetic sample logs into a new case and report on it.")(_demo)
 
 
@@ -51,18 +61,38 @@ def _zone(text: str) -> str:
 
 def _report(
     case: CaseOption = DEFAULT_CASE,
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")] = Path("report.html"),
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write.", show_default="report.html or report.md")
+    ] = None,
+    form: Annotated[
+        ReportFormat,
+        typer.Option(
+            "--format",
+            help="html: everything. markdown: for a ticket in Jira, GitHub or GitLab, at most 32,000 characters.",
+        ),
+    ] = ReportFormat.HTML,
     start: Annotated[str | None, typer.Option("--from", help="Only events from this UTC time on (ISO 8601).")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Only events before this UTC time (ISO 8601).")] = None,
     host: Annotated[str | None, typer.Option("--host", help="Only this host.")] = None,
     zone: Annotated[str, typer.Option("--tz", help="Time zone to show times in; they are stored in UTC.")] = "UTC",
+    templates: Annotated[
+        Path | None,
+        typer.Option(
+            "--templates",
+            help="Folder with templates of your own for the HTML report: each file, such as style.css, is used instead"
+            " of ours of that name.",
+        ),
+    ] = None,
     queries: QueriesOption = None,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
-    options = ReportOptions(_time(start), _time(end), host, _zone(zone))
-    html = write_report(case, load_query_set(queries), options, memory_limit=memory)
+    if templates and form is not ReportFormat.HTML:
+        raise typer.BadParameter("is for the HTML report only", param_hint="--templates")
+    output = output or Path("report.html" if form is ReportFormat.HTML else "report.md")
+    options = ReportOptions(_time(start), _time(end), host, _zone(zone), form.value, templates)
+    text = write_report(case, load_query_set(queries), options, memory_limit=memory)
     with open_output(output) as stream:
-        stream.write(html)
+        stream.write(text)
     say(f"report written to {escape_terminal(str(output))}")
 
 

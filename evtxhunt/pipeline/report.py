@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
@@ -23,7 +23,8 @@ from evtxhunt.model import (
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
 from evtxhunt.pipeline.query import QuerySet, allowed_sql, correlate, detect, open_case, rule_set_sha256
 from evtxhunt.pipeline.report_remoting import hops_of, review_of, sessions_of
-from evtxhunt.render.html import render_html
+from evtxhunt.render.html import check_overrides, render_html
+from evtxhunt.render.markdown import render_markdown
 from evtxhunt.resources import shipped_folder
 
 # A report is one file that a browser must open: it shows at most so much and says what it leaves out.
@@ -40,6 +41,8 @@ class ReportOptions:
     end: datetime | None = None
     host: str | None = None
     time_zone: str = "UTC"
+    form: Literal["html", "markdown"] = "html"
+    templates: Path | None = None  # files that stand in for those of ours with the same name
 
 
 def write_report(
@@ -49,10 +52,16 @@ def write_report(
     *,
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
 ) -> str:
-    """The HTML report of a case. Runs the detections first unless their findings are up to date."""
+    """The text of a case's report. Runs the detections first unless their findings are up to date. Raises CaseError."""
+    templates = shipped_folder("templates")
+    if options.templates:  # a typing error is told before the work and not after it
+        check_overrides(options.templates, templates)
     if not _is_up_to_date(case, query_set, memory_limit):
         detect(case, query_set, memory_limit=memory_limit)
-    return render_html(gather_report(case, query_set, options, memory_limit=memory_limit), shipped_folder("templates"))
+    report = gather_report(case, query_set, options, memory_limit=memory_limit)
+    if options.form == "markdown":
+        return render_markdown(report)
+    return render_html(report, templates, options.templates)
 
 
 def gather_report(

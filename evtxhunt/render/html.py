@@ -62,21 +62,23 @@ _RECORD_FIELDS = (
 _SAFE_LINK = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 
 
-def render_html(report: Report, templates: Path) -> str:
+def render_html(report: Report, templates: Path, overrides: Path | None = None) -> str:
     """The page, from `report.html.j2`, its parts, styles and scripts in the folder `templates`.
 
-    The same report gives the same text. It has no lone surrogates, so it can be written as UTF-8. Raises
-    EvtxhuntError if a template is missing or broken, or the time zone is unknown.
+    A file of the same name below `overrides` is used instead. The same report gives the same text. It has no lone
+    surrogates, so it can be written as UTF-8. Raises EvtxhuntError if a template is missing or broken, `overrides` has
+    a file that is none of ours, or the time zone is unknown.
     """
+    folders = [*([check_overrides(overrides, templates)] if overrides else []), templates]
     clock = Clock(report.time_zone)
     findings = order_findings(report.findings)
     overview = make_overview(report, findings)
     timeline = make_timeline(findings, report.channels, clock)
-    style = _read_assets(templates, _STYLES)
-    script = _read_assets(templates, _SCRIPTS)
+    style = _read_assets(folders, _STYLES)
+    script = _read_assets(folders, _SCRIPTS)
     # One function around all files: they share their names, and the page's window sees none of them.
     script = f'(() => {{\n"use strict";\n{script}}})();\n'
-    environment = _make_environment(templates, clock)
+    environment = _make_environment(folders, clock)
     try:
         return environment.get_template("report.html.j2").render(
             report=report,
@@ -94,15 +96,38 @@ def render_html(report: Report, templates: Path) -> str:
     except TemplateSyntaxError as error:
         raise EvtxhuntError(f"{error.filename}:{error.lineno}: {error.message}") from error
     except TemplateError as error:
-        raise EvtxhuntError(f"{templates}: {error}; give a folder with all of the report's templates") from error
+        raise EvtxhuntError(f"{folders[0]}: {error}; give a folder with all of the report's templates") from error
 
 
-def _make_environment(templates: Path, clock: Clock) -> Environment:
+def check_overrides(folder: Path, templates: Path) -> Path:
+    """The folder, if each file in it stands in for one of `templates`; names that begin with a dot are not looked at.
+
+    Raises EvtxhuntError that names what does not: a typing error would otherwise override nothing in silence.
+    """
+    if not folder.is_dir():
+        raise EvtxhuntError(
+            f"{folder}: no such folder of templates; give --templates a folder with files such as style.css"
+        )
+    ours, given = (
+        {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+        for root in (templates, folder)
+    )
+    given = {name for name in given if not any(part.startswith(".") for part in name.split("/"))}
+    if unknown := sorted(given - ours):
+        raise EvtxhuntError(
+            f"{folder}: no template of the report is called {', '.join(unknown)}; there are {', '.join(sorted(ours))}"
+        )
+    if not given:
+        raise EvtxhuntError(f"{folder}: holds no template; put one of {', '.join(sorted(ours))} into it")
+    return folder
+
+
+def _make_environment(folders: Sequence[Path], clock: Clock) -> Environment:
     def show_time(value: datetime | None) -> Markup:
         return UNKNOWN if value is None else Markup('<span class="time">{}</span>').format(clock.text(value))
 
     environment = Environment(
-        loader=FileSystemLoader(templates),
+        loader=FileSystemLoader(folders),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -122,16 +147,19 @@ def _make_environment(templates: Path, clock: Clock) -> Environment:
     return environment
 
 
-def _read_assets(templates: Path, names: Sequence[str]) -> str:
+def _read_assets(folders: Sequence[Path], names: Sequence[str]) -> str:
+    """The files one after the other, each from the first folder that has it."""
+    paths = [
+        next((folder / name for folder in folders if (folder / name).is_file()), folders[-1] / name) for name in names
+    ]
+    shown = ", ".join(map(str, paths))
     try:
         # Universal newlines: a browser hashes what it parsed, and that has no carriage returns.
-        text = "\n".join((templates / name).read_text(encoding="utf-8").strip() for name in names) + "\n"
+        text = "\n".join(path.read_text(encoding="utf-8").strip() for path in paths) + "\n"
     except (OSError, UnicodeDecodeError) as error:
-        raise EvtxhuntError(f"{templates}: {', '.join(names)} cannot be read: {error}") from error
+        raise EvtxhuntError(f"{shown} cannot be read: {error}") from error
     if "</" in text or "<!--" in text:
-        raise EvtxhuntError(
-            f"{templates}: {', '.join(names)} must have no </ and no <!--, they end the element in a page"
-        )
+        raise EvtxhuntError(f"{shown} must have no </ and no <!--, they end the element in a page")
     return text
 
 
