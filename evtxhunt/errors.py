@@ -33,5 +33,9 @@ class AllowListError(EvtxhuntError):
     """An allow-list breaks its format; the message begins with its path."""
 
 
+class RedactionKeyError(EvtxhuntError):
+    """A redaction key is of another case, is none, or cannot be written."""
+
+
 class OutputError(EvtxhuntError):
     """A result could not be written."""

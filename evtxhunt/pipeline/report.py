@@ -22,7 +22,9 @@ from evtxhunt.model import (
 )
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
 from evtxhunt.pipeline.query import QuerySet, allowed_sql, correlate, detect, open_case, rule_set_sha256
+from evtxhunt.pipeline.redaction import redact_case
 from evtxhunt.pipeline.report_remoting import hops_of, review_of, sessions_of
+from evtxhunt.redact import What
 from evtxhunt.render.html import check_overrides, render_html
 from evtxhunt.render.markdown import render_markdown
 from evtxhunt.resources import shipped_folder
@@ -42,6 +44,8 @@ class ReportOptions:
     host: str | None = None
     time_zone: str = "UTC"
     form: Literal["html", "markdown"] = "html"
+    redact: frozenset[What] = frozenset()
+    redact_key: Path | None = None  # where the way back from pseudonyms to names is kept
     templates: Path | None = None  # files that stand in for those of ours with the same name
 
 
@@ -59,6 +63,9 @@ def write_report(
     if not _is_up_to_date(case, query_set, memory_limit):
         detect(case, query_set, memory_limit=memory_limit)
     report = gather_report(case, query_set, options, memory_limit=memory_limit)
+    if options.redact:
+        with open_case(case, query_set, memory_limit=memory_limit) as connection:
+            report = redact_case(connection, report, options.redact, options.redact_key)
     if options.form == "markdown":
         return render_markdown(report)
     return render_html(report, templates, options.templates)
