@@ -92,10 +92,10 @@ _FORMS = re.compile(
     rf"(?P<computer>{_LABEL}(?:\.{_LABEL})*)",
     re.IGNORECASE,
 )
-SID = r"S-1-5-21-\d{1,10}-\d{1,10}-\d{1,10}(?:-\d{1,10})?(?![\d])"
+SID = r"S-1-5-21-\d{1,10}-\d{1,10}-\d{1,10}(?:-\d{1,10})?(?![\d…]|-\d)"
 ADDRESS = (
     # A folder of that form, as in ...\Update\1.3.36.32\, is a version.
-    r"(?<![\w.])(?<!(?<!\\)\\)(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)|"
+    r"(?<![\w.])(?<!(?<!\\)\\)(?:(?<!:)::ffff:)?(?:\d{1,3}\.){3}\d{1,3}(?![\w…]|\.\d)|"
     r"(?<![\w:])[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:])"
 )
 
@@ -122,7 +122,8 @@ def _vocabulary() -> frozenset[str]:
     words: set[str] = set()
     for path in sorted(shipped_folder("queries").rglob("*.sql")):
         words.update(map(fold, re.findall(r"[^\W\d_]+", path.read_text(encoding="utf-8"))))
-    return frozenset(words) | _ORDINARY
+    # Examples of names in our own texts are no ordinary words.
+    return frozenset(words - {"corp", "alice", "bob"}) | _ORDINARY
 
 
 @cache
@@ -187,7 +188,7 @@ def names_of_value(kind: Kind, value: str) -> Iterator[tuple[Kind, str]]:
         return
     if kind == "host":
         value = re.sub(r"^\w+://|^\w+/(?=\w)|^\\\\", "", value)
-        value = re.split(r"[/\\]|:\d+$", value)[0]
+        value = re.split(r"[/\\]|:\d+\b", value)[0]
         yield from _host_names(value)
         return
     before, backslash, after = value.rpartition("\\")

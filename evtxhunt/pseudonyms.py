@@ -74,9 +74,14 @@ class Dictionary:
             )
 
     @cached_property
-    def accounts(self) -> list[str]:
-        """Computers with an ordinary name: with a $ behind it, it is told. admin$ and c$ are shares."""
+    def computers(self) -> list[str]:
+        """Ordinary names that a $ behind them tells to be a computer's account. admin$ and c$ are shares."""
         return [name for name, (kind, _) in self.where_told.items() if kind == "host" and not is_kept(f"{name}$")]
+
+    @cached_property
+    def leading(self) -> list[str]:
+        r"""Ordinary names that a backslash behind them tells, as in CORP\alice."""
+        return [name for name, (kind, _) in self.where_told.items() if kind in ("host", "domain")]
 
     @cached_property
     def all(self) -> dict[str, tuple[Kind, str]]:
@@ -89,7 +94,7 @@ class Dictionary:
         for word in words[place:]:
             if not word.startswith(part):
                 return False
-            if len(part) < len(word) <= 2 * len(part):  # less than half of a name tells little, and fits too much
+            if len(part) < len(word) < 3 * len(part):  # less of a name tells little, and fits too much
                 return True
         return False
 

@@ -43,7 +43,8 @@ _ENCODED = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{16,}+={0,2}|(?<![0-9a-f
 _VERSION = re.compile(r".*version[\d.]+", re.IGNORECASE)
 _WIDE = re.compile(r"(?:[^\0]\0){3,}+")
 _CUT = re.compile(
-    r"(?P<begun>[\w.$@-]{2,}+)…|…(?P<ended>[\w.$@-]{2,}+)|(?:s-1-5-21-[\d-]*+|\b\d{1,3}(?:\.\d{1,3}){0,2}\.?)…"
+    r"(?:s-1-5-21-[\d-]*+|(?<![\w.])\d{1,3}(?:\.\d{1,3}){1,2}\.?)…"
+    r"|(?P<begun>[\w.$@-]{2,}+)…|…(?P<ended>[\w.$@-]{2,}+)"
 )
 # A letter or digit before a name means that it is part of a longer word, unless it belongs to an escape.
 _BEGIN = (
@@ -86,7 +87,9 @@ class Redactor:
             f"(?P<address>{ADDRESS})",
             f"(?P<name>{trie(known.anywhere)}"
             f"|{_BEGIN}{trie([*known.as_word, *words])}{_END}"
-            rf"|{_BEGIN}{trie(known.accounts)}(?=\$(?!\w)))",
+            rf"|{_BEGIN}{trie(known.computers)}(?=\$(?!\w))"
+            rf"|{_BEGIN}(?<![\\/]){trie(known.leading)}(?=\\{{1,2}}[^\\])"
+            rf"|(?<=@){trie(known.leading)}{_END})",
         ]
         return re.compile("|".join(parts))
 
@@ -167,7 +170,7 @@ class Redactor:
             text = _WIDE.sub(self._narrow, text)
         spans = self._dictionary_spans(text, kind, extra)
         if not is_rule:
-            spans += self._form_spans(text, spans)
+            spans += self._form_spans(text)
             spans += self._cut_spans(text)
         spans += [(match.start(), match.end(), ENCODED) for match in _ENCODED.finditer(text) if self._hides(match[0])]
         if not spans:
@@ -205,7 +208,11 @@ class Redactor:
     def _neighbours(self, text: str, start: int, end: int, kind: Kind) -> Iterator[_Span]:
         r"""What a known domain or host beside it makes a name: CORP\name, name@corp.example, name.corp.example."""
         found: list[tuple[Kind, str, int]] = []
-        if kind in ("domain", "host") and text[end : end + 1] == "\\" and text[start - 1 : start] not in ("\\", "/"):
+        if (
+            kind in ("domain", "host")
+            and text[end : end + 1] == "\\"
+            and text[start - 1 : start] not in ("\\", "/", ".")
+        ):
             if after := _ACCOUNT_AFTER.match(text, end):
                 found.append(("user", after[1], after.start(1)))
         elif kind == "domain" and start and text[start - 1] in "@.":
@@ -219,16 +226,16 @@ class Redactor:
             if own_kind in self._kinds and not is_kept(name):
                 yield first, first + len(name), self._pseudonyms.of(own_kind, name)
 
-    def _form_spans(self, text: str, found: list[_Span]) -> list[_Span]:
+    def _form_spans(self, text: str) -> list[_Span]:
         spans = []
         for kind, name, start, end in names_of_forms(text):
-            if kind not in self._kinds or is_kept(name):
+            if kind not in self._kinds or text[end : end + 1] == "…":
                 continue
-            rest = list(text[start:end])
-            for first, last, _ in found:
-                for place in range(max(first, start), min(last, end)):
-                    rest[place - start] = "."
-            if any(character.isalnum() for character in rest) and text[end : end + 1] != "…":
+            known = self._dictionary_spans(text[start:end], kind, frozenset())
+            covered = {place for first, last, _ in known for place in range(first, last)}
+            if all(place in covered or not character.isalnum() for place, character in enumerate(name)):
+                spans += [(start + first, start + last, new) for first, last, new in known]
+            else:
                 spans.append((start, end, self._pseudonyms.of(kind, name)))
         return spans
 

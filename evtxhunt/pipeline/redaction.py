@@ -151,7 +151,7 @@ def _read_key(path: Path, evidence: list[str]) -> dict[str, tuple[Kind, str]]:
         missing = set(content["evidence"]) - set(evidence)
         if not has_sense:
             raise ValueError
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RedactionKeyError(f"{path}: is no key that evtxhunt wrote; give --redact-key another path") from error
     if missing or not content["evidence"]:
         raise RedactionKeyError(
