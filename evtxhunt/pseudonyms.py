@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from ipaddress import ip_address
-from itertools import groupby
+from itertools import groupby, islice, takewhile
 
 from evtxhunt.names import Kind, fold, is_distinctive, is_kept, is_ordinary
 
@@ -89,14 +89,11 @@ class Dictionary:
 
     def is_cut(self, part: str, *, at_end: bool) -> bool:
         """Whether a folded text is the beginning of a name that was cut, or, with `at_end` false, the end of one."""
+        if len(part) < 3:
+            return False
         words, part = (self._ordered, part) if at_end else (self._reversed, part[::-1])
-        place = bisect_left(words, part)
-        for word in words[place:]:
-            if not word.startswith(part):
-                return False
-            if len(part) < len(word) < 3 * len(part):  # less of a name tells little, and fits too much
-                return True
-        return False
+        similar = takewhile(lambda word: word.startswith(part), islice(words, bisect_left(words, part), None))
+        return any(len(part) < len(word) < 3 * len(part) for word in similar)  # less tells little and fits too much
 
     @cached_property
     def _ordered(self) -> list[str]:

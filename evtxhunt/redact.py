@@ -37,15 +37,14 @@ _RULE_TEXT = frozenset({"sql", "title", "description", "false_positives", "refer
 
 _T = TypeVar("_T")
 _Span = tuple[int, int, str]
-_JSON_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?', re.DOTALL)
+_JSON_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)(\s*+:)?', re.DOTALL)  # to the end if it never closes
 _NOT_JSON_TEXT = re.compile(r"[\s,:\[\]{}0-9eE.+\-truefalsn]*+")
 _ENCODED = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{16,}+={0,2}|(?<![0-9a-fA-F])(?:[0-9a-fA-F]{2}[ ,-]?){6,}+")
 _VERSION = re.compile(r".*version[\d.]+", re.IGNORECASE)
 _WIDE = re.compile(r"(?:[^\0]\0){3,}+")
-_CUT = re.compile(
-    r"(?:s-1-5-21-[\d-]*+|(?<![\w.])\d{1,3}(?:\.\d{1,3}){1,2}\.?)…"
-    r"|(?P<begun>[\w.$@-]{2,}+)…|…(?P<ended>[\w.$@-]{2,}+)"
-)
+_CUT_NUMBER = re.compile(r"(?:s-1-5-21-[\d-]*|(?<![\w.])\d{1,3}(?:\.\d{1,3}){1,2}\.?)$")
+_NO_NAME, _EDGE = re.compile(r"[^\w.$@-]"), re.compile(r"[^\w]|_")
+_CUT_REACH = 64  # how much of a name is looked at on either side of an ellipsis
 # A letter or digit before a name means that it is part of a longer word, unless it belongs to an escape.
 _BEGIN = (
     r"(?:(?<![^\W_])|(?<=%[0-9a-f]{2})|(?<=\\[abfnrtv0])|(?<=\\u[0-9a-f]{4})|(?<=`[abfnrtv0])|(?<=_x[0-9a-f]{4}_))"
@@ -239,28 +238,25 @@ class Redactor:
                 spans.append((start, end, self._pseudonyms.of(kind, name)))
         return spans
 
-    def _cut_spans(self, text: str) -> list[_Span]:
+    def _cut_spans(self, text: str) -> Iterator[_Span]:
         """Summaries are cut: what is left of a name before or after the ellipsis goes."""
-        spans: list[_Span] = []
-        if "…" not in text:
-            return spans
-        for match in _CUT.finditer(lower(text)):
-            if match["begun"] or match["ended"]:
-                spans += self._cut_name(match, "begun" if match["begun"] else "ended")
-            elif ("sid" if match[0].startswith("s") else "address") in self._kinds:
-                spans.append((match.start(), match.end() - 1, ""))
-        return spans
-
-    def _cut_name(self, match: re.Match[str], group: Literal["begun", "ended"]) -> Iterator[_Span]:
-        word, start = match[group], match.start(group)
-        edges = [place.start() for place in re.finditer(r"[^\w]|_", word)]
-        # The longest first: a name may have such an edge in it.
-        begun = [(edge + 1, len(word)) for edge in (-1, *edges)]
-        ended = [(0, edge) for edge in (len(word), *reversed(edges))]
-        for first, last in begun if group == "begun" else ended:
-            if last - first >= 3 and self._dictionary.is_cut(word[first:last], at_end=group == "begun"):
-                yield start + first, start + last, ""
-                return
+        for ellipsis in re.finditer("…", text):
+            first, last = max(0, ellipsis.start() - _CUT_REACH), ellipsis.end() + _CUT_REACH
+            before, after = lower(text[first : ellipsis.start()]), lower(text[ellipsis.end() : last])
+            number = _CUT_NUMBER.search(before)
+            if number and ("sid" if number[0].startswith("s") else "address") in self._kinds:
+                yield first + number.start(), ellipsis.start(), ""
+                continue
+            begun, ended = _NO_NAME.split(before)[-1], _NO_NAME.split(after)[0]
+            # The longest first: a name may have an edge of words in it.
+            for start in (0, *(edge.end() for edge in _EDGE.finditer(begun))):
+                if self._dictionary.is_cut(begun[start:], at_end=True):
+                    yield ellipsis.start() - len(begun) + start, ellipsis.start(), ""
+                    break
+            for end in (len(ended), *(edge.start() for edge in reversed([*_EDGE.finditer(ended)]))):
+                if self._dictionary.is_cut(ended[:end], at_end=False):
+                    yield ellipsis.end(), ellipsis.end() + end, ""
+                    break
 
     def _narrow(self, match: re.Match[str]) -> str:
         narrow = match[0].replace("\0", "")
@@ -305,7 +301,7 @@ def _words(what: frozenset[What], kinds: frozenset[Kind], pseudonyms: Pseudonyms
     )
     ordinary = sum(is_ordinary(name) for _, name in named)
     told = (
-        f" {ordinary:,} of them are ordinary words or very short: these are replaced only where a field, or a form such"
+        f" Those that are ordinary words or very short ({ordinary:,}) are replaced only where a field, or a form such"
         r" as DOMAIN\name, \\host\share or a home folder, tells that they are names."
     )
     parts = " and ".join(sorted(what, reverse=True)).capitalize()
