@@ -60,8 +60,7 @@ def write_report(
     templates = shipped_folder("templates")
     if options.templates:  # a typing error is told before the work and not after it
         check_overrides(options.templates, templates)
-    if not _is_up_to_date(case, query_set, memory_limit):
-        detect(case, query_set, memory_limit=memory_limit)
+    ensure_detected(case, query_set, memory_limit=memory_limit)
     report = gather_report(case, query_set, options, memory_limit=memory_limit)
     if options.redact:
         with open_case(case, query_set, memory_limit=memory_limit) as connection:
@@ -80,13 +79,15 @@ def gather_report(
         return _gather(connection, case, query_set, options)
 
 
-def _is_up_to_date(case: Path, query_set: QuerySet, memory_limit: str) -> bool:
+def ensure_detected(case: Path, query_set: QuerySet, *, memory_limit: str = DEFAULT_MEMORY_LIMIT) -> None:
+    """Runs the detections unless their findings are up to date. Raises CaseError."""
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
         row = connection.execute(
             "SELECT command, rule_set_sha256 FROM run WHERE command IN ('ingest', 'detect')"
             " ORDER BY run_id DESC LIMIT 1"
         ).fetchone()
-    return row == ("detect", rule_set_sha256(query_set))
+    if row != ("detect", rule_set_sha256(query_set)):
+        detect(case, query_set, memory_limit=memory_limit)
 
 
 def _gather(connection: duckdb.DuckDBPyConnection, case: Path, query_set: QuerySet, options: ReportOptions) -> Report:
