@@ -25,8 +25,9 @@ from evtxhunt.pipeline.query import QuerySet, allowed_sql, correlate, detect, op
 from evtxhunt.pipeline.redaction import redact_case
 from evtxhunt.pipeline.report_remoting import hops_of, review_of, sessions_of
 from evtxhunt.redact import What
-from evtxhunt.render.html import check_overrides, render_html
+from evtxhunt.render.html import render_html
 from evtxhunt.render.markdown import render_markdown
+from evtxhunt.render.overrides import check_overrides
 from evtxhunt.resources import shipped_folder
 
 # A report is one file that a browser must open: it shows at most so much and says what it leaves out.

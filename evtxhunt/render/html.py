@@ -19,6 +19,7 @@ from evtxhunt.errors import EvtxhuntError
 from evtxhunt.model import Report, ReportFinding
 from evtxhunt.render.clock import Clock
 from evtxhunt.render.markup import UNKNOWN, embed_json, label_text, show_label, show_text
+from evtxhunt.render.overrides import check_overrides
 from evtxhunt.render.overview import WORST_FIRST, Overview, make_overview, order_findings
 from evtxhunt.render.svg import Timeline, make_timeline
 from evtxhunt.render.text import hidden_pattern
@@ -97,29 +98,6 @@ def render_html(report: Report, templates: Path, overrides: Path | None = None) 
         raise EvtxhuntError(f"{error.filename}:{error.lineno}: {error.message}") from error
     except TemplateError as error:
         raise EvtxhuntError(f"{folders[0]}: {error}; give a folder with all of the report's templates") from error
-
-
-def check_overrides(folder: Path, templates: Path) -> Path:
-    """The folder, if each file in it stands in for one of `templates`; names that begin with a dot are not looked at.
-
-    Raises EvtxhuntError that names what does not: a typing error would otherwise override nothing in silence.
-    """
-    if not folder.is_dir():
-        raise EvtxhuntError(
-            f"{folder}: no such folder of templates; give --templates a folder with files such as style.css"
-        )
-    ours, given = (
-        {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-        for root in (templates, folder)
-    )
-    given = {name for name in given if not any(part.startswith(".") for part in name.split("/"))}
-    if unknown := sorted(given - ours):
-        raise EvtxhuntError(
-            f"{folder}: no template of the report is called {', '.join(unknown)}; there are {', '.join(sorted(ours))}"
-        )
-    if not given:
-        raise EvtxhuntError(f"{folder}: holds no template; put one of {', '.join(sorted(ours))} into it")
-    return folder
 
 
 def _make_environment(folders: Sequence[Path], clock: Clock) -> Environment:

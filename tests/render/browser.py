@@ -67,11 +67,9 @@ class Opener:
         self._folder = folder
         self.opened: list[Shown] = []
 
-    def __call__(
-        self, report: Report, *, width: int = 1440, has_script: bool = True, overrides: Path | None = None
-    ) -> Shown:
+    def __call__(self, report: Report, *, width: int = 1440, has_script: bool = True) -> Shown:
         path = self._folder / f"report{len(self.opened)}.html"
-        path.write_bytes(render_html(report, shipped_folder("templates"), overrides).encode("utf-8"))
+        path.write_bytes(render_html(report, shipped_folder("templates")).encode("utf-8"))
         context = self._browser.new_context(
             viewport={"width": width, "height": 900}, java_script_enabled=has_script, reduced_motion="reduce"
         )

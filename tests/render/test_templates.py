@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import re
+from functools import partial
 from pathlib import Path
 
+import browser
 import pytest
 from browser import Opener
 from hostile import hostile_report
@@ -59,24 +61,30 @@ def test_own_style_that_would_end_its_element_is_refused(tmp_path: Path) -> None
 
 
 @pytest.mark.browser
-def test_own_style_applies_in_the_browser_under_the_policy(open_report: Opener, tmp_path: Path) -> None:
+def test_own_style_applies_in_the_browser_under_the_policy(
+    open_report: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "own"
     folder.mkdir()
     style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     (folder / "style.css").write_text(f"{style}\nh1 {{ color: rgb(1, 2, 3) }}\r\n", encoding="utf-8")
-    shown = open_report(hostile_report(), overrides=folder)
+    monkeypatch.setattr(browser, "render_html", partial(render_html, overrides=folder))
+    shown = open_report(hostile_report())
     expect(shown.page.locator("h1")).to_have_css("color", "rgb(1, 2, 3)")
     shown.check()  # the policy blocked nothing of ours, and nothing of the log's ran
 
 
 @pytest.mark.browser
-def test_the_policy_blocks_what_an_own_template_would_load(open_report: Opener, tmp_path: Path) -> None:
+def test_the_policy_blocks_what_an_own_template_would_load(
+    open_report: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "own"
     (folder / "parts").mkdir(parents=True)
     (folder / "parts" / "header.html.j2").write_text(
         '<h1 onclick="window.__pwned=1">x</h1><img src="https://evil.example/x" alt="">', encoding="utf-8"
     )
-    shown = open_report(realistic_report(), overrides=folder)
+    monkeypatch.setattr(browser, "render_html", partial(render_html, overrides=folder))
+    shown = open_report(realistic_report())
     shown.page.locator("h1").click()
     assert shown.page.evaluate("'__pwned' in window") is False
     assert {line.split()[0] for line in shown.page.evaluate("window.__violations")} == {"img-src", "script-src-attr"}
