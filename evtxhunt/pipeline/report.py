@@ -27,7 +27,7 @@ from evtxhunt.pipeline.report_remoting import hops_of, review_of, sessions_of
 from evtxhunt.redact import What
 from evtxhunt.render.html import render_html
 from evtxhunt.render.markdown import render_markdown
-from evtxhunt.render.overrides import check_overrides
+from evtxhunt.render.overrides import template_folders
 from evtxhunt.resources import shipped_folder
 
 # A report is one file that a browser must open: it shows at most so much and says what it leaves out.
@@ -58,9 +58,7 @@ def write_report(
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
 ) -> str:
     """The text of a case's report. Runs the detections first unless their findings are up to date. Raises CaseError."""
-    templates = shipped_folder("templates")
-    if options.templates:  # a typing error is told before the work and not after it
-        check_overrides(options.templates, templates)
+    templates = template_folders(options.templates, shipped_folder("templates"))  # errors before the work
     ensure_detected(case, query_set, memory_limit=memory_limit)
     report = gather_report(case, query_set, options, memory_limit=memory_limit)
     if options.redact:
@@ -68,7 +66,7 @@ def write_report(
             report = redact_case(connection, report, options.redact, options.redact_key)
     if options.form == "markdown":
         return render_markdown(report)
-    return render_html(report, templates, options.templates)
+    return render_html(report, templates)
 
 
 def gather_report(

@@ -19,7 +19,6 @@ from evtxhunt.errors import EvtxhuntError
 from evtxhunt.model import Report, ReportFinding
 from evtxhunt.render.clock import Clock
 from evtxhunt.render.markup import UNKNOWN, embed_json, label_text, show_label, show_text
-from evtxhunt.render.overrides import check_overrides
 from evtxhunt.render.overview import WORST_FIRST, Overview, make_overview, order_findings
 from evtxhunt.render.svg import Timeline, make_timeline
 from evtxhunt.render.text import hidden_pattern
@@ -63,23 +62,22 @@ _RECORD_FIELDS = (
 _SAFE_LINK = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 
 
-def render_html(report: Report, templates: Path, overrides: Path | None = None) -> str:
-    """The page, from `report.html.j2`, its parts, styles and scripts in the folder `templates`.
+def render_html(report: Report, templates: Path | Sequence[Path]) -> str:
+    """The page, from `report.html.j2`, its parts, styles and scripts in the folder `templates`, each from the first
+    that has it if these are several.
 
-    A file of the same name below `overrides` is used instead. The same report gives the same text. It has no lone
-    surrogates, so it can be written as UTF-8. Raises EvtxhuntError if a template is missing or broken, `overrides` has
-    a file that is none of ours, or the time zone is unknown.
+    The same report gives the same text. It has no lone surrogates, so it can be written as UTF-8. Raises
+    EvtxhuntError if a template is missing or broken, or the time zone is unknown.
     """
-    folders = [*([check_overrides(overrides, templates)] if overrides else []), templates]
     clock = Clock(report.time_zone)
     findings = order_findings(report.findings)
     overview = make_overview(report, findings)
     timeline = make_timeline(findings, report.channels, clock)
-    style = _read_assets(folders, _STYLES)
-    script = _read_assets(folders, _SCRIPTS)
+    style = _read_assets(templates, _STYLES)
+    script = _read_assets(templates, _SCRIPTS)
     # One function around all files: they share their names, and the page's window sees none of them.
     script = f'(() => {{\n"use strict";\n{script}}})();\n'
-    environment = _make_environment(folders, clock)
+    environment = _make_environment(templates, clock)
     try:
         return environment.get_template("report.html.j2").render(
             report=report,
@@ -97,15 +95,17 @@ def render_html(report: Report, templates: Path, overrides: Path | None = None) 
     except TemplateSyntaxError as error:
         raise EvtxhuntError(f"{error.filename}:{error.lineno}: {error.message}") from error
     except TemplateError as error:
-        raise EvtxhuntError(f"{folders[0]}: {error}; give a folder with all of the report's templates") from error
+        raise EvtxhuntError(
+            f"{_shown(templates)}: {error}; give a folder with all of the report's templates"
+        ) from error
 
 
-def _make_environment(folders: Sequence[Path], clock: Clock) -> Environment:
+def _make_environment(templates: Path | Sequence[Path], clock: Clock) -> Environment:
     def show_time(value: datetime | None) -> Markup:
         return UNKNOWN if value is None else Markup('<span class="time">{}</span>').format(clock.text(value))
 
     environment = Environment(
-        loader=FileSystemLoader(folders),
+        loader=FileSystemLoader(templates),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -125,20 +125,26 @@ def _make_environment(folders: Sequence[Path], clock: Clock) -> Environment:
     return environment
 
 
-def _read_assets(folders: Sequence[Path], names: Sequence[str]) -> str:
-    """The files one after the other, each from the first folder that has it."""
-    paths = [
-        next((folder / name for folder in folders if (folder / name).is_file()), folders[-1] / name) for name in names
-    ]
-    shown = ", ".join(map(str, paths))
+def _read_assets(templates: Path | Sequence[Path], names: Sequence[str]) -> str:
+    folders = [templates] if isinstance(templates, Path) else templates
     try:
+        paths = [
+            next((folder / name for folder in folders if (folder / name).is_file()), folders[-1] / name)
+            for name in names
+        ]
         # Universal newlines: a browser hashes what it parsed, and that has no carriage returns.
         text = "\n".join(path.read_text(encoding="utf-8").strip() for path in paths) + "\n"
     except (OSError, UnicodeDecodeError) as error:
-        raise EvtxhuntError(f"{shown} cannot be read: {error}") from error
+        raise EvtxhuntError(f"{_shown(templates)}: {', '.join(names)} cannot be read: {error}") from error
     if "</" in text or "<!--" in text:
-        raise EvtxhuntError(f"{shown} must have no </ and no <!--, they end the element in a page")
+        raise EvtxhuntError(
+            f"{_shown(templates)}: {', '.join(names)} must have no </ and no <!--, they end the element in a page"
+        )
     return text
+
+
+def _shown(templates: Path | Sequence[Path]) -> str:
+    return str(templates) if isinstance(templates, Path) else ", ".join(map(str, templates))
 
 
 def _content_security_policy(style: str, script: str) -> str:

@@ -5,24 +5,27 @@ from pathlib import Path
 from evtxhunt.errors import EvtxhuntError
 
 
-def check_overrides(folder: Path, templates: Path) -> Path:
-    """The folder, if each file in it stands in for one of `templates`; names that begin with a dot are not looked at.
+def template_folders(overrides: Path | None, templates: Path) -> tuple[Path, ...]:
+    """Where to look for templates, in order: a user's own folder, if there is one, before those that ship.
 
-    Raises EvtxhuntError that names what does not: a typing error would otherwise override nothing in silence.
+    Raises EvtxhuntError if a file in it stands in for none of ours: a typing error would override nothing in silence.
+    Names that begin with a dot are not looked at.
     """
-    if not folder.is_dir():
+    if overrides is None:
+        return (templates,)
+    if not overrides.is_dir():
         raise EvtxhuntError(
-            f"{folder}: no such folder of templates; give --templates a folder with files such as style.css"
+            f"{overrides}: no such folder of templates; give --templates a folder with files such as style.css"
         )
-    ours, given = (
-        {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-        for root in (templates, folder)
-    )
-    given = {name for name in given if not any(part.startswith(".") for part in name.split("/"))}
+    ours, given = _files(templates), _files(overrides)
+    known = ", ".join(sorted(ours))
     if unknown := sorted(given - ours):
-        raise EvtxhuntError(
-            f"{folder}: no template of the report is called {', '.join(unknown)}; there are {', '.join(sorted(ours))}"
-        )
+        raise EvtxhuntError(f"{overrides}: no template of the report is called {', '.join(unknown)}; there are {known}")
     if not given:
-        raise EvtxhuntError(f"{folder}: holds no template; put one of {', '.join(sorted(ours))} into it")
-    return folder
+        raise EvtxhuntError(f"{overrides}: holds no template; put one of {known} into it")
+    return (overrides, templates)
+
+
+def _files(folder: Path) -> set[str]:
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return {name for name in names if not any(part.startswith(".") for part in name.split("/"))}
