@@ -29,7 +29,7 @@ def test_one_file_stands_in_for_ours_and_the_rest_stays(tmp_path: Path) -> None:
     (tmp_path / "style.css").write_text("h1 { color: rgb(1, 2, 3) }", encoding="utf-8")
     ours, theirs = (render_own(realistic_report(), folder) for folder in (None, tmp_path))
     (style,) = re.findall("<style>(.*?)</style>", theirs, re.DOTALL)
-    assert style.strip() == "h1 { color: rgb(1, 2, 3) }"
+    assert style.lstrip().startswith("h1 { color: rgb(1, 2, 3) }\n")
     assert base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() in theirs
     assert theirs.split("</head>")[1] == ours.split("</head>")[1]
 
@@ -61,7 +61,7 @@ def test_a_folder_that_is_not_there_or_empty_is_told(tmp_path: Path) -> None:
 
 def test_own_style_that_would_end_its_element_is_refused(tmp_path: Path) -> None:
     (tmp_path / "style.css").write_text("/* </style> */", encoding="utf-8")
-    with pytest.raises(EvtxhuntError, match=r"style\.css must have no </"):
+    with pytest.raises(EvtxhuntError, match=r"style\.css.* must have no </"):
         render_own(empty_report(), tmp_path)
 
 
