@@ -12,11 +12,12 @@ from itertools import groupby, islice, takewhile
 
 from evtxhunt.names import Kind, fold, is_distinctive, is_kept, is_ordinary
 
-_PREFIXES: Mapping[Kind, str] = {"user": "USER", "host": "HOST", "domain": "DOMAIN", "sid": "SID", "address": "ADDRESS"}
-
 
 class Pseudonyms:
-    """One pseudonym for each name, whatever its case. Numbers say nothing of the alphabet: a hash orders them."""
+    """One pseudonym for each name, whatever its case. Numbers say nothing of the alphabet: a hash orders them.
+
+    Pseudonyms are in lower case, so that what is looked up by names in lower case is still found.
+    """
 
     def __init__(self, names: Iterable[tuple[Kind, str]], known: Mapping[str, tuple[Kind, str]] | None = None) -> None:
         """`known` are pseudonyms of a key, which stay as they are; the names are numbered on from there."""
@@ -39,9 +40,9 @@ class Pseudonyms:
         """The pseudonym of a name, a new one if it has none yet."""
         key = (kind, fold(name))
         if key not in self._by_name:
-            prefix = _PREFIXES[kind]
-            if kind == "address" and ip_address(name).is_global:  # whether inside or outside is what a reader needs
-                prefix = f"PUBLIC-{prefix}"
+            # Whether an address is inside or outside is what a reader needs.
+            is_public = kind == "address" and ip_address(name).is_global
+            prefix = f"public-{kind}" if is_public else kind
             self._numbers[prefix] = self._numbers.get(prefix, 0) + 1
             self._by_name[key] = f"{prefix}-{self._numbers[prefix]:03}"
             self.names[self._by_name[key]] = (kind, name)

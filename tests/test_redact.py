@@ -102,15 +102,15 @@ def test_a_domain_is_told_by_what_it_leads(redactor: Redactor, pseudonyms: Pseud
 
 
 def test_addresses_and_sids(redactor: Redactor, pseudonyms: Pseudonyms) -> None:
-    assert redactor.text("10.1.2.3 ::ffff:10.1.2.3 10.1.2.30") == "ADDRESS-001 ADDRESS-001 ADDRESS-002"
+    assert redactor.text("10.1.2.3 ::ffff:10.1.2.3 10.1.2.30") == "address-001 address-001 address-002"
     assert redactor.text("8.8.8.8, 2001:4860:4860::8888, FE80::1:2") == (
-        "PUBLIC-ADDRESS-001, PUBLIC-ADDRESS-002, ADDRESS-003"
+        "public-address-001, public-address-002, address-003"
     )
-    assert redactor.text("fe80:0:0:0:0:0:1:2") == "ADDRESS-003"
+    assert redactor.text("fe80:0:0:0:0:0:1:2") == "address-003"
     assert redactor.text("[Convert]::FromBase64String([Add]::Add(1)) 12:34:56") == (
         "[Convert]::FromBase64String([Add]::Add(1)) 12:34:56"
     )
-    assert redactor.text("S-1-5-21-1-2-3-1105 s-1-5-21-1-2-3-500 S-1-5-21-1-2-3") == "SID-001 SID-002-500 SID-002"
+    assert redactor.text("S-1-5-21-1-2-3-1105 s-1-5-21-1-2-3-500 S-1-5-21-1-2-3") == "sid-001 sid-002-500 sid-002"
     assert redactor.text("S-1-5-21-1-2-3-11…, 10.1.2…") == "…, …"
 
 
@@ -166,7 +166,7 @@ def test_json_keeps_all_but_its_names(redactor: Redactor, pseudonyms: Pseudonyms
     )
     assert (
         redactor.text('{"FileVersion":"1.2.3.4","Ip":"1.2.3.4"}')
-        == '{"FileVersion":"1.2.3.4","Ip":"PUBLIC-ADDRESS-001"}'
+        == '{"FileVersion":"1.2.3.4","Ip":"public-address-001"}'
     )
 
 
@@ -196,18 +196,18 @@ def test_hashes_and_guids_stay_whole() -> None:
     redactor = Redactor(names, _ALL)
     for text in ("12cafe34" * 8, "0dbeefed" * 8, "4f2c1a90-cafe-dc01-8def-0123456789ab"):
         assert redactor.text(text) == text
-    assert redactor.text("cafe on DC01") == f"{names.find('user', 'cafe')} on HOST-001"
+    assert redactor.text("cafe on DC01") == f"{names.find('user', 'cafe')} on host-001"
 
 
 def test_only_what_was_asked_for_goes(pseudonyms: Pseudonyms) -> None:
     text = r"CORP\bob from 10.1.2.3 on srv02.corp.example.test, C:\Users\bob, \\SRV02\x, S-1-5-21-1-2-3-1105"
     users = Redactor(pseudonyms, frozenset({"user", "domain", "sid"})).text(text)
     assert users == filled(
-        r"{CORP}\{bob} from 10.1.2.3 on srv02.{corp.example.test}, C:\Users\{bob}, \\SRV02\x, SID-001", pseudonyms
+        r"{CORP}\{bob} from 10.1.2.3 on srv02.{corp.example.test}, C:\Users\{bob}, \\SRV02\x, sid-001", pseudonyms
     )
     hosts = Redactor(pseudonyms, frozenset({"host", "domain", "address"})).text(text)
     assert hosts == filled(
-        r"{CORP}\bob from ADDRESS-001 on {SRV02}.{corp.example.test}, C:\Users\bob, \\{SRV02}\x, S-1-5-21-1-2-3-1105",
+        r"{CORP}\bob from address-001 on {SRV02}.{corp.example.test}, C:\Users\bob, \\{SRV02}\x, S-1-5-21-1-2-3-1105",
         pseudonyms,
     )
 
@@ -218,6 +218,12 @@ def test_pseudonyms_do_not_depend_on_order_or_case() -> None:
     assert [name for _, name in sorted(one.names.items())] != sorted(_NAMES)  # numbers do not tell the alphabet
 
 
+def test_lower_case_of_a_redacted_text_is_the_redacted_lower_case(redactor: Redactor) -> None:
+    """Pages look computers up by their names in lower case."""
+    for name in ("SRV02.Corp.Example.Test", "CORP", "DC$", "Alice.Baker", r"CORP\Svc-Backup", "LAPTOP-7Q2"):
+        assert redactor.text(name.lower(), "host") == redactor.text(name, "host").lower()
+
+
 def test_a_key_is_gone_on_with() -> None:
     first = Pseudonyms(_NAMES[:4])
     second = Pseudonyms(_NAMES, first.names)
@@ -226,9 +232,9 @@ def test_a_key_is_gone_on_with() -> None:
 
 
 def test_a_real_name_that_looks_like_a_pseudonym_is_replaced_once() -> None:
-    names = Pseudonyms([("host", "HOST-001"), ("host", "HOST-002"), ("host", "srv02")])
+    names = Pseudonyms([("host", "host-001"), ("host", "host-002"), ("host", "srv02")])
     redactor = Redactor(names, _ALL)
-    assert sorted(redactor.text("HOST-001 HOST-002 srv02").split()) == ["HOST-001", "HOST-002", "HOST-003"]
+    assert sorted(redactor.text("host-001 host-002 srv02").split()) == ["host-001", "host-002", "host-003"]
 
 
 def test_kinds_of_names() -> None:

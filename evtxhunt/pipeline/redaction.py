@@ -145,7 +145,7 @@ def _read_key(path: Path, evidence: list[str]) -> dict[str, tuple[Kind, str]]:
             raise ValueError
         known = {pseudonym: (entry["kind"], entry["name"]) for pseudonym, entry in content["pseudonyms"].items()}
         has_sense = all(
-            kind in get_args(Kind) and isinstance(name, str) and re.fullmatch(r"[A-Z-]+-\d+", pseudonym)
+            kind in get_args(Kind) and isinstance(name, str) and re.fullmatch(r"[a-z-]+-\d+", pseudonym)
             for pseudonym, (kind, name) in known.items()
         )
         missing = set(content["evidence"]) - set(evidence)
