@@ -7,7 +7,7 @@ address, a SID. Which names are kept, because they say nothing about whose netwo
 import ipaddress
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from evtxhunt.resources import shipped_folder
@@ -148,6 +148,7 @@ def is_distinctive(name: str) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def kind_of_field(name: str) -> Kind | None:
     """What a field or EventData key of this name holds; None: other text."""
     if _DOMAIN_FIELD.fullmatch(name):

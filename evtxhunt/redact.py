@@ -311,7 +311,8 @@ def _words(what: frozenset[What], kinds: frozenset[Kind], pseudonyms: Pseudonyms
         " localhost, and hosts of other domains. Record numbers and hashes lead whoever has the logs to the names.",
         "Redaction cannot see names in text that is encoded, compressed, encrypted, split or misspelt; base64 and hex"
         " are withheld where they decode to a name. It does not know real names of people or companies, passwords,"
-        " hardware addresses, or what file and service names give away. Read the report before you hand it on.",
+        " hardware addresses, or what the title, which is the case's file name, and names of files and services give"
+        " away. Read the report before you hand it on.",
     )
 
 
