@@ -63,8 +63,8 @@ _PARTS_OF_KEPT = re.compile(r"[^\W_]+")
 
 # Keys of EventData, and fields of our own rows, whose value is an account or a computer.
 _USER_FIELD = re.compile(
-    r"(?:.*[ _]|target|parent|source|subject|client|caller|mapped|logon|connected|run_?as_?|next_?)?user"
-    r"|.*(?:user|sam|account|principal|member) ?_?name|.*owner|.*account",
+    r"(?:.*[ _]|target|parent|source|subject|client|caller|mapped|logon|connected|run_?as_?|next_?)?users?"
+    r"|.*(?:user|sam|account|principal|member) ?_?name|.*owner|.*accounts?",
     re.IGNORECASE,
 )
 _HOST_FIELD = re.compile(

@@ -16,7 +16,7 @@ from evtxhunt.render.text import cut, show_hidden
 
 # A description in Jira holds 32,767 characters, a comment on GitHub 65,536. Each section takes at most its share.
 MOST_CHARACTERS = 32_000
-_SHARES = {"scope": 3_500, "findings": 12_000, "sessions": 5_000, "hops": 3_000, "unseen": 3_500, "sources": 4_000}
+_SHARES = {"findings": 12_000, "sessions": 5_000, "hops": 3_000, "unseen": 3_500, "sources": 4_000}
 _LONGEST_TEXT = 300
 _LONGEST_NAME = 120
 _FINDINGS_OF_A_DETECTION = 5
@@ -95,10 +95,9 @@ def _left_out(shown: int, total: int, what: str, command: str) -> list[str]:
     return [] if shown >= total else ["", f"{total - shown:,} of {total:,} {what} left out. All of them: `{command}`"]
 
 
-def _names(values: Iterable[str | None], most: int = 12) -> str:
-    names = list(values)
-    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return (", ".join(map(code, names[:most])) or _UNKNOWN) + rest
+def _names(values: Sequence[str | None], most: int = 10) -> str:
+    rest = f" and {len(values) - most:,} more" if len(values) > most else ""
+    return (", ".join(code(name, 60) for name in values[:most]) or _UNKNOWN) + rest
 
 
 def _scope(report: Report, overview: Overview, when: _Time) -> list[str]:
@@ -108,17 +107,14 @@ def _scope(report: Report, overview: Overview, when: _Time) -> list[str]:
         *([f"from {when(start)}"] if start else []),
         *([f"before {when(end)}"] if end else []),
     ]
-    entries = [
-        [f"- **Hosts** {_names(overview.hosts)}"],
-        [f"- **Time** {when(report.first_time)} to {when(report.last_time)}"],
-        [
-            f"- **Read** {report.event_count:,} events in {len(overview.channel_names):,} channels,"
-            f" {len(report.sources):,} log files"
-        ],
-        [f"- **Limited to** {', '.join(limits) or 'nothing; this is the whole case'}"],
-        *([f"- **Redacted** {line}"] for line in report.redaction),
+    return [
+        f"- **Hosts** {_names(overview.hosts)}",
+        f"- **Time** {when(report.first_time)} to {when(report.last_time)}",
+        f"- **Read** {report.event_count:,} events in {len(overview.channel_names):,} channels,"
+        f" {len(report.sources):,} log files",
+        f"- **Limited to** {', '.join(limits) or 'nothing; this is the whole case'}",
+        *("- **Redacted** " + line.replace("\\", "\\\\") for line in report.redaction),  # DOMAIN\\name as it is
     ]
-    return _fit(entries, "scope")[0]
 
 
 def _findings(report: Report, findings: Sequence[ReportFinding], overview: Overview, when: _Time) -> list[str]:
