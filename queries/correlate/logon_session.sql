@@ -45,9 +45,8 @@ decoded AS (
         computer, arg_min(user_name, event_key) AS user_name,
         arg_min(user_domain, event_key) AS user_domain, logon_id
     FROM (
-        SELECT event_key, lower(computer) AS computer, clean_guid(event_data->>'LogonGuid') AS guid, logon_id,
-            account_user(event_data->>'User') AS user_name, account_domain(event_data->>'User') AS user_domain
-        FROM event WHERE event_id = 1 AND provider = 'Microsoft-Windows-Sysmon'
+        SELECT event_key, lower(computer) AS computer, sysmon_logon_guid AS guid, logon_id, user_name, user_domain
+        FROM process_start WHERE source = 'Sysmon'
     )
     WHERE regexp_full_match(guid, '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}') AND logon_id NOT IN (0, 996, 997, 999)
     GROUP BY computer, guid, logon_id

@@ -13,7 +13,7 @@ WITH security AS (
     FROM event WHERE event_id = 4688 AND provider = 'Microsoft-Windows-Security-Auditing'
 ),
 sysmon AS (
-    SELECT *, json_extract_string(event_data, ['User', 'ProcessId', 'ParentProcessId', 'IntegrityLevel', 'CurrentDirectory', 'Hashes']) AS fields
+    SELECT *, json_extract_string(event_data, ['User', 'ProcessId', 'ParentProcessId', 'IntegrityLevel', 'CurrentDirectory', 'Hashes', 'LogonGuid']) AS fields
     FROM event WHERE event_id = 1 AND provider = 'Microsoft-Windows-Sysmon'
 ),
 started AS (
@@ -34,14 +34,15 @@ started AS (
         -- The last part of an integrity SID, in steps of 0x1000.
         CASE fields[3] WHEN 'S-1-16-0' THEN 'Untrusted' WHEN 'S-1-16-4096' THEN 'Low'
             WHEN 'S-1-16-8192' THEN 'Medium' WHEN 'S-1-16-12288' THEN 'High' WHEN 'S-1-16-16384' THEN 'System' END AS integrity_level,
-        NULL AS original_file_name, NULL AS current_directory, NULL AS hashes
+        NULL AS original_file_name, NULL AS current_directory, NULL AS hashes,
+        NULL AS sysmon_logon_guid  -- Sysmon's own: machine, time of the logon and logon id, not the LogonGuid of 4624
     FROM security
     UNION ALL
     SELECT event_key, event_time, host, computer, 'Sysmon',
         image, known(command_line), account_user(fields[1]), account_domain(fields[1]), logon_id, NULL,
         as_integer(fields[2]), process_guid,
         as_integer(fields[3]), parent_process_guid, known(parent_image), known(parent_command_line),
-        fields[4], known(original_file_name), fields[5], fields[6]
+        fields[4], known(original_file_name), fields[5], fields[6], clean_guid(fields[7])
     FROM sysmon
 )
 SELECT *, file_name(image) AS program, file_name(parent_image) AS parent_program
