@@ -7,7 +7,7 @@ from contextlib import suppress
 import duckdb
 import pyarrow as pa
 
-from evtxhunt.case_file import first_line, interrupts_as_such
+from evtxhunt.case_file import DISK_ERRORS, first_line, interrupts_as_such
 from evtxhunt.decode import decoded_layers
 from evtxhunt.errors import TableError
 from evtxhunt.model import Query
@@ -92,6 +92,8 @@ def _build(connection: duckdb.DuckDBPyConnection, table: Query) -> None:
     try:
         with interrupts_as_such():
             connection.execute(f'CREATE OR REPLACE TABLE "{table.id}" AS {table.sql}')
+    except DISK_ERRORS:  # the disk's fault and not the table's
+        raise
     except duckdb.Error as error:
         raise TableError(table.id, f"{table.path}: {first_line(error)}") from error
     comment = json.dumps(table.description, ensure_ascii=False)[1:-1].replace("\\n", " ").replace("'", "''")

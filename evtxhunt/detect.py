@@ -11,7 +11,7 @@ from functools import cached_property
 import duckdb
 import pyarrow as pa
 
-from evtxhunt.case_file import interrupts_as_such
+from evtxhunt.case_file import DISK_ERRORS, interrupts_as_such
 from evtxhunt.errors import QueryError, QueryTimeoutError
 from evtxhunt.model import DetectionRun, Finding, Query
 from evtxhunt.query_file import DETECTION_COLUMNS, order_views, used_by
@@ -68,6 +68,8 @@ def prepare_connection(
         try:
             kind = "TABLE" if view.is_materialized and view.id in read_next else "VIEW"
             connection.execute(f'CREATE OR REPLACE TEMP {kind} "{view.id}" AS {view.sql}')
+        except DISK_ERRORS:  # the disk's fault and not the view's
+            raise
         except duckdb.Error as error:
             raise QueryError(f"{view.path}: {_message(error)}") from error
 

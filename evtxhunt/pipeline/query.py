@@ -11,7 +11,7 @@ import duckdb
 from evtxhunt import __version__
 from evtxhunt import detect as stage
 from evtxhunt.allow import read_allow_list, set_aside
-from evtxhunt.case_file import connect_case
+from evtxhunt.case_file import closing_case, connect_case
 from evtxhunt.correlate import build_tables, is_current, undocumented_columns
 from evtxhunt.detect import RowStream, ask, find_query, run_query
 from evtxhunt.errors import EvtxhuntError, QueryFileError, TableError
@@ -91,12 +91,10 @@ def open_case(
     Costly views are computed at once for the many queries that are to be run next. Raises CaseError, QueryError.
     """
     connection = connect_case(case, memory_limit, write=write)
-    try:
+    with closing_case(connection, case, "written" if write else "read"):
         views = query_set.of_kind("view")
         stage.prepare_connection(connection, query_set.macros_sql, views, run_next=run_next)
         yield connection
-    finally:
-        connection.close()
 
 
 def correlate(case: Path, query_set: QuerySet, *, memory_limit: str = DEFAULT_MEMORY_LIMIT) -> None:
