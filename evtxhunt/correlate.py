@@ -10,7 +10,7 @@ import pyarrow as pa
 from evtxhunt.case_file import DISK_ERRORS, first_line, interrupts_as_such
 from evtxhunt.decode import decoded_layers
 from evtxhunt.errors import TableError
-from evtxhunt.model import Query
+from evtxhunt.model import OnStep, Query, no_step
 from evtxhunt.query_file import order_views
 
 _TEXTS_AT_ONCE = 64  # each may give 4 MiB of layers
@@ -22,7 +22,11 @@ _DECODED = pa.schema(
 
 
 def build_tables(
-    connection: duckdb.DuckDBPyConnection, tables: Sequence[Query], detections: Sequence[Query], rule_set_sha256: str
+    connection: duckdb.DuckDBPyConnection,
+    tables: Sequence[Query],
+    detections: Sequence[Query],
+    rule_set_sha256: str,
+    on_step: OnStep = no_step,
 ) -> None:
     """Drops and makes every correlated table of the case. Raises TableError naming the file that fails.
 
@@ -34,6 +38,7 @@ def build_tables(
         _decode_texts(connection)
         _store_requirements(connection, detections)
         for table in order_views(list(tables)):
+            on_step(table.id)
             _build(connection, table)
         connection.execute(
             f"CREATE OR REPLACE TABLE {_STATE_TABLE} AS SELECT ?::VARCHAR AS rule_set_sha256,"

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from evtxhunt.case_file import DISK_ERRORS, interrupts_as_such
 from evtxhunt.errors import QueryError, QueryTimeoutError
-from evtxhunt.model import DetectionRun, Finding, Query
+from evtxhunt.model import DetectionRun, Finding, OnStep, Query, no_step
 from evtxhunt.query_file import DETECTION_COLUMNS, order_views, used_by
 
 _FETCH_ROWS = 2048  # DuckDB's own vector size
@@ -49,8 +49,19 @@ class RowStream:
         return relation.to_arrow_reader(_FETCH_ROWS)
 
 
+def computed_views(views: Sequence[Query], run_next: Sequence[Query]) -> list[Query]:
+    """The views to be computed once and kept: their headers say so, and queries that are to be run next read them."""
+    read_next = {view.id for query in run_next for view in used_by(query.sql, views)}
+    return [view for view in views if view.is_materialized and view.id in read_next]
+
+
 def prepare_connection(
-    connection: duckdb.DuckDBPyConnection, macros_sql: str, views: Sequence[Query], *, run_next: Sequence[Query] = ()
+    connection: duckdb.DuckDBPyConnection,
+    macros_sql: str,
+    views: Sequence[Query],
+    *,
+    run_next: Sequence[Query] = (),
+    on_step: OnStep = no_step,
 ) -> None:
     """Makes the macros and views as temporary ones, so that an edited file takes effect at once.
 
@@ -63,10 +74,12 @@ def prepare_connection(
         connection.execute(macros_sql)
     except duckdb.Error as error:
         raise QueryError(f"macros.sql: {error}") from error
-    read_next = {view.id for query in run_next for view in used_by(query.sql, views)}
+    computed = {view.id for view in computed_views(views, run_next)}
     for view in order_views(list(views)):
+        if view.id in computed:
+            on_step(view.id)
         try:
-            kind = "TABLE" if view.is_materialized and view.id in read_next else "VIEW"
+            kind = "TABLE" if view.id in computed else "VIEW"
             connection.execute(f'CREATE OR REPLACE TEMP {kind} "{view.id}" AS {view.sql}')
         except DISK_ERRORS:  # the disk's fault and not the view's
             raise
