@@ -14,7 +14,7 @@ import pyarrow as pa
 from evtxhunt.case_file import interrupts_as_such
 from evtxhunt.errors import QueryError, QueryTimeoutError
 from evtxhunt.model import DetectionRun, Finding, Query
-from evtxhunt.query_file import DETECTION_COLUMNS, order_views, used_by
+from evtxhunt.query_file import DETECTION_COLUMNS, LEVEL_COLUMN, order_views, used_by
 
 _FETCH_ROWS = 2048  # DuckDB's own vector size
 
@@ -141,6 +141,8 @@ def check_against_case(connection: duckdb.DuckDBPyConnection, query: Query) -> l
     columns = tuple(column[0] for column in result.description or [])
     if query.kind == "detection" and columns[: len(DETECTION_COLUMNS)] != DETECTION_COLUMNS:
         return [f"a detection's first columns are {', '.join(DETECTION_COLUMNS)}; this one has {', '.join(columns)}"]
+    if query.kind == "detection" and (LEVEL_COLUMN in columns) != bool(query.other_levels):
+        return [f"a detection with other_levels has a column {LEVEL_COLUMN} that says which, and only such a one"]
     return []
 
 
@@ -154,12 +156,14 @@ def _finding(query: Query, columns: tuple[str, ...], row: tuple[object, ...]) ->
         raise QueryError(f"evidence must be a list of event_key, it is {evidence!r}")
     if not isinstance(summary, str):
         raise QueryError(f"summary must be text, it is {summary!r}; mind that NULL || 'text' is NULL")
-    if query.level is None:
-        raise QueryError("a detection needs a level")
+    own = values.pop(LEVEL_COLUMN, None)
+    level = next((item for item in (query.level, *query.other_levels) if item == (own or query.level)), None)
+    if level is None:
+        raise QueryError(f"level must be the header's level or one of its other_levels, it is {own!r}")
     return Finding(
         detection_id=query.id,
         title=query.title,
-        level=query.level,
+        level=level,
         attack=query.attack,
         event_time=event_time,
         host=_text(values["host"]),

@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 EXPECTATIONS = REPOSITORY / "tests" / "detections"
 KEYS = {
     "": {"event", "hit", "miss", "real"},
-    "hit": {"name", "event", "findings", "evidence", "summary", "user_name", "computer", "details"},
+    "hit": {"name", "event", "findings", "evidence", "summary", "user_name", "computer", "level", "details"},
     "miss": {"name", "event"},
     "real": {"file", "records", "findings", "summary", "reason"},
 }
@@ -87,6 +87,8 @@ def test_synthetic_events_are_found(
         assert [finding.summary for finding in found] == hit["summary"]
     if "user_name" in hit:
         assert [finding.user_name for finding in found] == hit["user_name"]
+    if "level" in hit:
+        assert [finding.level for finding in found] == hit["level"]
     for name, value in hit.get("details", {}).items():
         assert found[0].details[name] == value
     computer = hit.get("computer", events[0]["computer"])
