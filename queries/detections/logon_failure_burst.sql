@@ -2,6 +2,7 @@
 -- id = "logon_failure_burst"
 -- title = "Burst of failed logons from one source"
 -- level = "medium"
+-- other_levels = ["high"]  # a success of a guessed account follows
 -- attack = ["T1110.001"]
 -- description = """Many wrong passwords for one account from one source in a short time: guessing. One finding a burst,
 -- with all its failures; a success of a guessed account from that source is told and cited."""
@@ -65,6 +66,6 @@ SELECT first_time AS event_time, host, computer, name_list(names, 3) AS user_nam
         || CASE WHEN success_time IS NULL THEN 'no success from there is logged within ' || counted($success_minutes, 'minute') || ' after'
                 ELSE 'then SUCCESS: ' || name_list(success_names, 3) || ' logged on from there at ' || show_time(success_time) END AS summary,
     list_sort(failure_keys || coalesce(success_keys, [])) AS evidence,
-    source, failures, last_time, success_time IS NOT NULL AS is_success_after
+    source, failures, last_time, success_time IS NOT NULL AS is_success_after, CASE WHEN success_time IS NOT NULL THEN 'high' END AS level
 FROM failure LEFT JOIN success USING (computer, source, island)
 ORDER BY first_time, computer, source
