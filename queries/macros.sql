@@ -5,6 +5,9 @@
 -- The value of an EventData field under its original name.
 CREATE OR REPLACE TEMP MACRO field(data, name) AS json_extract_string(data, '$."' || name || '"');
 
+-- Several fields at once, as a structure: fields(event_data, 'IpPort, KeyLength').IpPort. Each -> would read the JSON again.
+CREATE OR REPLACE TEMP MACRO fields(data, names) AS json_transform(data, '{"' || replace(names, ', ', '":"VARCHAR","') || '":"VARCHAR"}');
+
 -- nth value (from 1) of a classic log's unnamed Data list: {"Data":{"#text":[...]}}, or of its only value.
 CREATE OR REPLACE TEMP MACRO unnamed(data, n) AS CASE
     WHEN json_type(data, '$.Data."#text"') = 'ARRAY' THEN json_extract_string(data, '$.Data."#text"[' || (n - 1) || ']')

@@ -88,7 +88,8 @@ def open_case(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the case with macros and views made; read-only unless `write`.
 
-    Costly views are computed at once for the many queries that are to be run next. Raises CaseError, QueryError.
+    With `run_next` only the views that these queries read are made, and the costly ones of them computed at once.
+    Raises CaseError, QueryError.
     """
     connection = connect_case(case, memory_limit, write=write)
     try:
@@ -122,7 +123,7 @@ def _correlated(
     So what was computed for the tables serves the queries that follow. Raises CaseError, QueryError, TableError.
     """
     sha256 = correlation_sha256(query_set)
-    with open_case(case, query_set, memory_limit=memory_limit) as connection:
+    with connect_case(case, memory_limit) as connection:
         current = is_current(connection, sha256)
     tables = query_set.of_kind("table")
     views = [query for query in query_set.of_kind("view") if query.id == "encoded_text"]

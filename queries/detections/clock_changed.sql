@@ -35,9 +35,9 @@ told AS (
 )
 SELECT min(event_time) AS event_time, arg_min(host, event_key) AS host, computer, max(user_name) AS user_name,
     coalesce(max(user_name), 'Somebody') || ' set the clock of ' || coalesce(computer, 'an unnamed computer')
-        || coalesce(CASE WHEN any_value(minutes) < 0 THEN ' back by ' ELSE ' forward by ' END || counted(abs(any_value(minutes)), 'minute'), ' by a step that is not told in UTC')
-        || coalesce(' from ' || show_time(any_value(old_time)) || ' to ' || show_time(any_value(new_time)), '') || coalesce(' by ' || excerpt(min(process_name), 100), '') AS summary,
-    list_sort(list(event_key)) AS evidence, any_value(minutes) AS minutes,
+        || coalesce(CASE WHEN arg_min(minutes, event_key) < 0 THEN ' back by ' ELSE ' forward by ' END || counted(abs(arg_min(minutes, event_key)), 'minute'), ' by a step that is not told in UTC')
+        || coalesce(' from ' || show_time(arg_min(old_time, event_key)) || ' to ' || show_time(arg_min(new_time, event_key)), '') || coalesce(' by ' || excerpt(min(process_name), 100), '') AS summary,
+    list_sort(list(event_key)) AS evidence, arg_min(minutes, event_key) AS minutes,
     CASE WHEN bool_or(starts_with(user_sid, 'S-1-5-21-')) THEN 'medium' END AS level
 FROM told GROUP BY computer, moment
 ORDER BY event_time, evidence

@@ -24,10 +24,12 @@
 -- ---
 -- 10 in 5 minutes: above a user's typing errors and the usual lockout limits, below a slow guesser; raise it where
 -- services keep old passwords. 15 minutes: tools log on at once, people within a coffee.
-WITH counted_ahead AS (
-    SELECT *, count(*) OVER (PARTITION BY computer, source, account_key ORDER BY event_time
+-- Who failed less often altogether need not be looked at more closely.
+WITH often AS (SELECT computer, source, account_key FROM failed_attempt GROUP BY ALL HAVING count(*) >= $min_failures),
+counted_ahead AS (
+    SELECT event_key, event_time, computer, source, account_key, count(*) OVER (PARTITION BY computer, source, account_key ORDER BY event_time
         RANGE BETWEEN CURRENT ROW AND to_minutes($window_minutes) FOLLOWING) AS failures_ahead
-    FROM failed_attempt
+    FROM failed_attempt SEMI JOIN often USING (computer, source, account_key)
 ),
 -- Failures that lie in some window that is full.
 dense AS (

@@ -19,7 +19,7 @@ SELECT min(event_time) AS event_time, arg_min(host, event_key) AS host, computer
                 ELSE ' ' || show_span(min(event_time), max(event_time)) || ', '
                     || counted(round(epoch(max(event_time) - min(event_time)))::BIGINT, 'second') END AS summary,
     list_sort(list(event_key)) AS evidence,
-    host_id, arg_min(runspace_id, event_id) AS runspace_id, arg_min(host_application, event_key) AS host_application,
+    host_id, arg_min(runspace_id, (event_id, event_key)) AS runspace_id, arg_min(host_application, event_key) AS host_application,
     max(event_time) FILTER (event_id = 403) AS end_time
 FROM powershell_engine
 WHERE event_id IN (400, 403) AND (host_name = 'ServerRemoteHost' OR host_application ILIKE '%wsmprovhost.exe%')

@@ -20,10 +20,11 @@
 -- description = "Further addresses that are never strange (regular expression), such as your own public ranges; private ones never are"
 -- ---
 -- http.sys accepts for WinRM, so the program is System (4); Sysmon names svchost.exe on some builds.
-WITH connection AS (
+WITH every_connection AS MATERIALIZED (FROM network_connection),
+connection AS (
     SELECT *, NOT is_outbound AND file_name(image) NOT IN ('system', 'svchost.exe', '') AS is_foreign_listener,
         coalesce(destination_port IN (5985, 5986), false) AS is_to_port
-    FROM network_connection
+    FROM every_connection
     -- 5156 of an inbound connection has the two ends the other way round on some builds.
     WHERE destination_port IN (5985, 5986) OR (event_id = 5156 AND NOT is_outbound AND source_port IN (5985, 5986))
 ),

@@ -22,8 +22,8 @@ closed AS (
     WHERE closing.event_id IN (81, 134) AND closing.operation = 'DeleteShell' GROUP BY ALL
 ),
 authenticated AS (
-    SELECT opened.event_key AS opened_key, arg_max(login.user_name, login.event_time) AS user_name, arg_max(login.authentication_mechanism, login.event_time) AS mechanism,
-        arg_max(login.event_key, login.event_time) AS login_key
+    SELECT opened.event_key AS opened_key, arg_max(login.user_name, (login.event_time, login.event_key)) AS user_name, arg_max(login.authentication_mechanism, (login.event_time, login.event_key)) AS mechanism,
+        arg_max(login.event_key, (login.event_time, login.event_key)) AS login_key
     FROM opened JOIN winrm AS login ON login.event_id = 169 AND login.computer = opened.computer
         AND login.event_time BETWEEN opened.event_time - to_seconds($authentication_seconds) AND opened.event_time
     GROUP BY ALL

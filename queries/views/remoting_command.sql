@@ -1,6 +1,7 @@
 -- ---
 -- id = "remoting_command"
 -- title = "Commands that open a computer for remoting"
+-- materialize = true  # several detections read it: computed once for all of them
 -- description = """Commands and scripts that switch remoting on (kind enable) or register and change a session configuration (kind endpoint)."""
 -- ---
 SELECT event_key, event_keys, event_time, host, computer, source, user_name, text,

@@ -67,7 +67,7 @@ def record_json(event: Mapping[str, Any], record_id: int) -> str:
 
 
 def replace_events(store: CaseStore, events: Sequence[Mapping[str, Any]]) -> None:
-    """Makes these all the events of a case; event_key counts them from 1, and so does EventRecordID without record_id."""
+    """Makes these all the events of a case; event_key counts them from 1, as EventRecordID does without record_id."""
     rows = [
         {
             "event_key": key,
