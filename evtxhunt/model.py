@@ -136,6 +136,7 @@ class Query:
     sql: str
     sha256: str
     level: Level | None = None
+    other_levels: tuple[Level, ...] = ()  # that single findings of a detection may have instead, by a column `level`
     description: str = ""
     attack: tuple[str, ...] = ()
     false_positives: tuple[str, ...] = ()
