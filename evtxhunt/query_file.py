@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
 
+from evtxhunt.attack import technique_problem
 from evtxhunt.errors import QueryFileError
 from evtxhunt.model import LEVELS, Parameter, Query, Requirement
 
@@ -89,6 +90,17 @@ def read_query(path: Path, kind: Kind) -> Query:
         is_materialized=header.get("materialize", False),
         columns=tuple(header.get("columns", {}).items()),
     )
+
+
+def check_attack(query: Query) -> Iterator[str]:
+    """Yields what is wrong with the query's ATT&CK ids, with file and line.
+
+    No part of reading: a matrix that moves on must not keep anyone's query from running.
+    """
+    line = _line_of(query.path.read_text(encoding="utf-8"), "attack") if query.attack else 1
+    for technique_id in query.attack:
+        if problem := technique_problem(technique_id):
+            yield f"{query.path}:{line}: {problem}"
 
 
 def order_views(views: list[Query]) -> list[Query]:

@@ -31,6 +31,7 @@ def test_wheel_holds_every_file_of_the_shipped_folders(wheel: Path) -> None:
         for path in files:
             assert f"{inside}/{path.relative_to(REPOSITORY / folder).as_posix()}" in names
     assert "evtxhunt/schema.sql" in names
+    assert "evtxhunt/attack.json" in names
     assert "evtxhunt/py.typed" in names
 
 

@@ -17,7 +17,7 @@ from evtxhunt.detect import RowStream, ask, find_query, run_query
 from evtxhunt.errors import EvtxhuntError, QueryFileError, TableError
 from evtxhunt.model import DetectionRun, Query
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, versions
-from evtxhunt.query_file import FOLDERS, Kind, check_unique, names_in, query_paths, read_query, used_by
+from evtxhunt.query_file import FOLDERS, Kind, check_attack, check_unique, names_in, query_paths, read_query, used_by
 from evtxhunt.resources import queries_folder, schema_sql, shipped_folder
 from evtxhunt.store import open_store
 
@@ -203,8 +203,9 @@ def lint(folder: Path | None = None) -> tuple[int, list[Problem]]:
                 check_unique(queries)
             except QueryFileError as error:
                 problems.append(Problem(path, str(error)))
+    problems += [Problem(query.path, text) for query in queries for text in check_attack(query)]
     if problems:
-        return count, problems
+        return count, sorted(problems, key=lambda problem: str(problem.path))
     query_set = load_query_set(folder)
     with duckdb.connect() as connection:
         connection.execute(schema_sql())

@@ -52,6 +52,18 @@ def test_a_good_file_is_clean(tmp_path: Path) -> None:
         ),
         pytest.param(HEADER.replace("T1070.001", "TA0005") + SELECT, 5, "no technique id", id="bad technique"),
         pytest.param(
+            HEADER.replace("T1070.001", "T1021.066") + SELECT,
+            5,
+            "is no technique of MITRE ATT&CK 18.1; did you mean T1021.006 (Remote Services: Windows Remote Management)",
+            id="unknown technique",
+        ),
+        pytest.param(
+            HEADER.replace("T1070.001", "T1086") + SELECT,
+            5,
+            "is revoked in MITRE ATT&CK 18.1; use T1059.001 (Command and Scripting Interpreter: PowerShell)",
+            id="revoked technique",
+        ),
+        pytest.param(
             HEADER + SELECT + ";" + SELECT, 9, "exactly one SELECT, it holds 2 statements", id="two statements"
         ),
         pytest.param(HEADER + "DROP TABLE event\n", 9, "must hold a SELECT", id="no select"),
