@@ -22,9 +22,8 @@ function keyOf(kind, name, cited) {
 }
 
 function lineKey(line) {
-  const finding = lines.get("finding_id", line);
-  const cited = lines.get("records", line);
-  return finding === null ? keyOf("line", lines.get("kind", line), cited) : findingKey(findings[positionOf.get(finding)]);
+  const finding = lineFinding(line);
+  return finding === null ? keyOf("line", lines.get("kind", line), lines.get("records", line)) : findingKey(finding);
 }
 
 function findingKey(finding) {
@@ -129,7 +128,7 @@ function targets() {
   if (targetMap === null) {
     targetMap = new Map();
     for (let line = 0; line < lines.length; line += 1) {
-      if (lines.get("finding_id", line) === null) {
+      if (lineFinding(line) === null) {
         targetMap.set(lineKey(line), [lines.get("text", line), `timeline?row=${line}`]);
       }
     }

@@ -1,7 +1,7 @@
 // The picture of the timeline for any part of the time: lanes as the page brought them, only the places along the time are new.
 
 const picture = document.getElementById("timeline-picture");
-const MARK_WIDTH = 14; // pixels: closer findings of one lane and level share a mark
+const MARK_WIDTH = 17; // pixels: closer findings of one lane and level share a mark
 const COUNT_WIDTH = 34; // pixels that the number beside a mark needs
 const SHORTEST_BAR = 5;
 const TICK_WIDTH = 130;
@@ -124,7 +124,7 @@ function drawBars(lane) {
       if (end >= 0 && start <= pictureWidth) {
         const name = `${plain(session.kind, 24)} session ${session.session_id} of ${plain(session.user_name, 60)} from ${plain(session.source, 60)}, confidence ${plain(session.confidence, 12)}`;
         const x = Math.max(-4, start);
-        bars.push(svgElement("a", { class: `bar confidence-${session.confidence}`, href: `#session-${Number(session.session_id)}`, "aria-label": name },
+        bars.push(svgElement("a", { class: `bar ${confidenceClass(session.confidence)}`, href: `#session-${Number(session.session_id)}`, "aria-label": name },
           svgElement("title", {}, name),
           svgElement("rect", { class: session.end_time === null ? "bar-line bar-open" : "bar-line", x, y: y + 1, width: Math.max(SHORTEST_BAR, Math.min(end, pictureWidth + 4) - x), height: 10, rx: 3 }),
           svgElement("text", { class: "bar-number", x: x + 4, y: y + 9.5 }, end - start > 20 ? String(session.session_id) : "")));

@@ -22,7 +22,7 @@ function lineTime(line) {
 
 function lineFinding(line) {
   const id = lines.get("finding_id", line);
-  return id === null ? null : findings[positionOf.get(id)];
+  return (id === null ? null : findings[positionOf.get(id)]) ?? null;
 }
 
 function lineLevel(line) {

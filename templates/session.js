@@ -19,8 +19,7 @@ function words(name) {
 }
 
 function confidenceChip(confidence) {
-  const known = ["high", "medium", "low"].includes(confidence) ? confidence : "unknown";
-  return element("span", { class: `confidence confidence-${known}` }, plain(confidence, 12));
+  return element("span", { class: `confidence ${confidenceClass(confidence)}` }, plain(confidence, 12));
 }
 
 function witnessTable(witnesses, caption) {

@@ -112,6 +112,10 @@ function show(value, limit = 600) {
   return whole;
 }
 
+function confidenceClass(confidence) {
+  return `confidence-${["high", "medium", "low"].includes(confidence) ? confidence : "unknown"}`;
+}
+
 // Fills a details element the first time that it opens.
 function whenOpened(details, fill) {
   details.addEventListener("toggle", () => {

@@ -9,7 +9,7 @@ let frame = 0;
 let density = null; // lines and worst level per pixel of the strip
 
 function redraw() {
-  if (frame === 0) {
+  if (frame === 0 && picture !== null) {
     frame = requestAnimationFrame(() => {
       frame = 0;
       drawPicture();
@@ -19,6 +19,9 @@ function redraw() {
 }
 
 function setView(start, end) {
+  if (view === null) {
+    return;
+  }
   const span = Math.min(Math.max(end - start, LEAST_SPAN), whole[1] - whole[0]);
   const first = Math.min(Math.max(start, whole[0]), whole[1] - span);
   view = [Math.round(first), Math.round(first + span)];
