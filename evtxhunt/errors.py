@@ -33,5 +33,9 @@ class AllowListError(EvtxhuntError):
     """An allow-list breaks its format; the message begins with its path."""
 
 
+class NotesError(EvtxhuntError):
+    """A file of analysts' notes breaks its format; the message begins with its path."""
+
+
 class OutputError(EvtxhuntError):
     """A result could not be written."""

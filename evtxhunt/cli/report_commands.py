@@ -56,10 +56,14 @@ def _report(
     end: Annotated[str | None, typer.Option("--to", help="Only events before this UTC time (ISO 8601).")] = None,
     host: Annotated[str | None, typer.Option("--host", help="Only this host.")] = None,
     zone: Annotated[str, typer.Option("--tz", help="Time zone to show times in; they are stored in UTC.")] = "UTC",
+    notes: Annotated[
+        list[Path] | None,
+        typer.Option("--notes", metavar="FILE", help="Notes that a report's page exported, to show in this one."),
+    ] = None,
     queries: QueriesOption = None,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
-    options = ReportOptions(_time(start), _time(end), host, _zone(zone))
+    options = ReportOptions(_time(start), _time(end), host, _zone(zone), tuple(notes or ()))
     html = write_report(case, load_query_set(queries), options, memory_limit=memory)
     with open_output(output) as stream:
         stream.write(html)

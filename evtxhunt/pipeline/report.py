@@ -16,6 +16,7 @@ from evtxhunt.model import (
     ReportSource,
     SkippedFile,
 )
+from evtxhunt.notes import read_notes
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
 from evtxhunt.pipeline.query import QuerySet, allowed_sql, correlate, detect, open_case, rule_set_sha256
 from evtxhunt.pipeline.report_context import coverage_of, paths_of, places_of, runs_of, skews_of
@@ -25,6 +26,7 @@ from evtxhunt.pipeline.report_records import RecordPicker
 from evtxhunt.pipeline.report_remoting import Hops, review_of, sessions_of
 from evtxhunt.pipeline.report_sessions import SessionDetails
 from evtxhunt.render.html import render_html
+from evtxhunt.report_model import ReportNote
 from evtxhunt.resources import shipped_folder
 
 # A report is one file that a browser must open: it shows at most so much and says what it leaves out.
@@ -39,6 +41,7 @@ class ReportOptions:
     end: datetime | None = None
     host: str | None = None
     time_zone: str = "UTC"
+    notes: tuple[Path, ...] = ()  # files that pages exported; of two notes on one thing the later file's is shown
 
 
 def write_report(
@@ -57,10 +60,11 @@ def write_report(
 def gather_report(
     case: Path, query_set: QuerySet, options: ReportOptions, *, memory_limit: str = DEFAULT_MEMORY_LIMIT
 ) -> Report:
-    """All that a report shows, from the stored findings. Raises CaseError."""
+    """All that a report shows, from the stored findings. Raises CaseError, NotesError."""
+    notes = read_notes(options.notes)
     correlate(case, query_set, memory_limit=memory_limit)
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
-        return _gather(connection, case, query_set, options)
+        return _gather(connection, case, query_set, options, notes)
 
 
 def _is_up_to_date(case: Path, query_set: QuerySet, memory_limit: str) -> bool:
@@ -72,7 +76,13 @@ def _is_up_to_date(case: Path, query_set: QuerySet, memory_limit: str) -> bool:
     return row == ("detect", rule_set_sha256(query_set))
 
 
-def _gather(connection: duckdb.DuckDBPyConnection, case: Path, query_set: QuerySet, options: ReportOptions) -> Report:
+def _gather(
+    connection: duckdb.DuckDBPyConnection,
+    case: Path,
+    query_set: QuerySet,
+    options: ReportOptions,
+    notes: tuple[ReportNote, ...],
+) -> Report:
     limits = {"start": options.start, "end": options.end, "only_host": options.host}
     sources = _sources(connection)
     source_index = {source.source_file_id: index for index, source in enumerate(sources)}
@@ -140,6 +150,7 @@ def _gather(connection: duckdb.DuckDBPyConnection, case: Path, query_set: QueryS
         skews=skews_of(connection),
         paths=paths_of(connection, sessions),
         runs=runs_of(connection),
+        notes=notes,
     )
 
 
