@@ -207,10 +207,11 @@ function drawLabel(lane) {
 }
 
 function drawCursor(height) {
-  if (state.row === "" || !(Number(state.row) < lines.length)) {
+  const line = chosenLine();
+  if (line === null) {
     return [];
   }
-  const time = lineTime(Number(state.row));
+  const time = lineTime(line);
   const x = typeof time === "number" ? placeOf(time) : -1;
   return x < 0 || x > pictureWidth ? [] : [svgElement("line", { class: "cursor", x1: x, x2: x, y1: 34, y2: height })];
 }

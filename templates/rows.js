@@ -60,7 +60,7 @@ function matchingLines() {
   const hasWords = textTest(words);
   const levels = state.level === "" ? null : new Set(state.level.split(","));
   const isInTime = (time) => typeof time === "number" && time >= view[0] && time <= view[1];
-  const inWindow = state.window === "" && view !== null && (view[0] > whole[0] || view[1] < whole[1]);
+  const inWindow = state.window === "" && state.from !== "" && view !== null; // nothing is left out unasked
   const fits = (field, value) => value === "" || lines.get(field, line) === (value === "-" ? null : value);
   const hasMarks = [...marked.values()].some((mark) => mark.hide);
   let line = 0;
@@ -141,9 +141,14 @@ function refreshRowsSoon() {
   rowsTimer = setTimeout(refreshRows, 120);
 }
 
+// The line that the address names, or null.
+function chosenLine() {
+  return /^\d+$/.test(state.row) && Number(state.row) < lines.length ? Number(state.row) : null;
+}
+
 function drawDetails() {
-  const line = Number(state.row);
-  if (state.row === "" || !(line < lines.length)) {
+  const line = chosenLine();
+  if (line === null) {
     rowDetails.hidden = true;
     return;
   }
@@ -192,12 +197,12 @@ function scrollToIndex(index) {
 }
 
 function moveRow(event) {
-  const current = state.row === "" ? -1 : shownLines.indexOf(Number(state.row));
+  const current = shownLines.indexOf(chosenLine());
   const page = Math.max(1, Math.floor(rowsView.clientHeight / rowHeight()) - 1);
   const steps = { ArrowDown: current + 1, ArrowUp: current - 1, PageDown: current + page, PageUp: current - page, Home: 0, End: shownLines.length - 1 };
-  if (event.key === "Escape" && state.row !== "") {
+  if (event.key === "Escape" && chosenLine() !== null) {
     chooseRow(null);
-  } else if (event.key === "Enter" && state.row !== "") {
+  } else if (event.key === "Enter" && chosenLine() !== null) {
     rowDetails.focus();
     rowDetails.scrollIntoView({ block: "nearest" });
   } else if (Object.hasOwn(steps, event.key) && shownLines.length > 0) {
@@ -248,7 +253,7 @@ function stateFromForm() {
 
 // Shows the line of the address, whatever scrolled it away.
 function showChosenRow() {
-  const index = state.row === "" ? -1 : shownLines.indexOf(Number(state.row));
+  const index = shownLines.indexOf(chosenLine());
   if (index >= 0) {
     rowsView.scrollTop = Math.max(0, index * rowHeight() - rowsView.clientHeight / 2);
     drawRows(true);

@@ -151,10 +151,10 @@ def with_remoting(report: Report) -> Report:
         "SRV-FILE",
         _SECURITY,
         900,
-        start + timedelta(minutes=53),
+        start + timedelta(minutes=51),
         start + timedelta(hours=2),
         0,
-        start + timedelta(minutes=52.9),
+        start + timedelta(minutes=50.9),
         False,
         "cleared: what was in it before is gone unless it was archived",
     )
@@ -169,7 +169,9 @@ def with_remoting(report: Report) -> Report:
         line_kinds=(("logon", 1_200),),
         coverage=(
             coverage,
-            replace(coverage, channel=_WINRM, records=0, first_time=None, last_time=None, is_absent=True),
+            replace(
+                coverage, channel=_WINRM, records=0, first_time=None, last_time=None, cleared_time=None, is_absent=True
+            ),
         ),
         skews=(
             ReportSkew(f"dc1.{DOMAIN}", f"srv-file.{DOMAIN}", 0.1, 0.0, 0.2, 5, "ticket", False),
