@@ -43,6 +43,8 @@ function unknown() {
 }
 
 const MOST_MARKED_PIECES = 2000;
+const ANY_HIDDEN = new RegExp(data.hidden_pattern, "u");
+const ALL_HIDDEN = new RegExp(data.hidden_pattern, "gu");
 
 function codePoint(character) {
   const number = character.codePointAt(0);
@@ -54,12 +56,15 @@ function codePoint(character) {
 
 // Hidden characters (control, bidirectional, zero-width, lone surrogates) become escapes that stand out.
 function visible(text, name = "value") {
-  const hidden = new RegExp(data.hidden_pattern, "gu");
   const span = element("span", { class: name });
+  if (!ANY_HIDDEN.test(text)) {
+    span.append(text);
+    return span;
+  }
   const pieces = [];
   let position = 0;
   let marked = 0;
-  for (const match of text.matchAll(hidden)) {
+  for (const match of text.matchAll(ALL_HIDDEN)) {
     pieces.push([text.slice(position, match.index), false], [codePoint(match[0]), true]);
     position = match.index + match[0].length;
     marked += 1;
