@@ -103,6 +103,7 @@ function drawStrip() {
   context.strokeStyle = colour("accent");
   context.lineWidth = 2;
   context.strokeRect(Math.max(1, start), 1, Math.max(3, Math.min(width - 1, end) - Math.max(1, start)), height - 2);
+  strip.setAttribute("aria-valuenow", String(Math.round((100 * (view[0] + view[1] - 2 * whole[0])) / (2 * (whole[1] - whole[0])))));
   strip.setAttribute("aria-valuetext", `${timeText(view[0])} to ${timeText(view[1])}`);
 }
 

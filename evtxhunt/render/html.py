@@ -7,6 +7,7 @@ and a content security policy names the style and the script by hash, so that no
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -131,6 +132,7 @@ def _make_environment(templates: Path, clock: Clock, host_of: Mapping[str, str],
         when=show_time,
         number=_show_number,
         size=_size_text,
+        json_pairs=_json_pairs,
         percent=lambda value: f"{value:.3f}",
         cite=lambda index, report: cite(report.records[index]),
         host=lambda value: None if value is None else host_of.get(value.lower(), value),
@@ -169,6 +171,18 @@ def _content_security_policy(style: str, script: str) -> str:
 
 def _hash_source(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _json_pairs(text: str) -> str:
+    """{"a": 1, "b": null} as `a 1, b -`; what is no JSON object as it is."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(content, dict):
+        return text
+    shown = ((key, value if isinstance(value, str) else json.dumps(value)) for key, value in content.items())
+    return ", ".join(f"{key} {value}" for key, value in shown if value != "null")
 
 
 def _show_number(value: int | None) -> Markup:
