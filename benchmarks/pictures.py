@@ -13,7 +13,7 @@ from evtxhunt.pipeline.report import ReportOptions, write_report
 REPOSITORY = Path(__file__).parent.parent
 _VIEWS = {"overview": "", "timeline": "timeline", "session": "session-4"}
 _SIZES = {1440: 900, 390: 844}
-_JPEG_QUALITY = 48  # a dozen pictures in less than a megabyte
+_JPEG_QUALITY = 40  # a dozen pictures in less than a megabyte
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def _take(browser: Browser, report: Path, place: str, width: int, scheme: str, p
     if path.suffix == ".jpg":
         page.screenshot(path=path, type="jpeg", quality=_JPEG_QUALITY)
     else:
-        page.set_viewport_size({"width": 1_280, "height": 1_000})
+        page.set_viewport_size({"width": width, "height": 960})
         page.screenshot(path=path)
     context.close()
 
