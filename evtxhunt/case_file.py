@@ -3,9 +3,9 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
@@ -130,6 +130,26 @@ def interrupts_as_such() -> Iterator[None]:
         if str(error) == "Query interrupted":
             raise KeyboardInterrupt from error
         raise
+
+
+# What DuckDB raises when the disk is full or gives out: at a write, at a commit, and at all that follows.
+DISK_ERRORS = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException)
+
+
+@contextmanager
+def closing_case(
+    connection: duckdb.DuckDBPyConnection, path: Path, action: Literal["read", "written"]
+) -> Iterator[None]:
+    """Closes the connection at the end. Raises CaseError if the disk gives out, KeyboardInterrupt for a Ctrl-C."""
+    try:
+        with interrupts_as_such():
+            yield
+    except (*DISK_ERRORS, duckdb.OutOfMemoryException) as error:
+        raise CaseError(f"{path}: cannot be {action}: {first_line(error)}") from error
+    finally:
+        # A full disk fails once more here; what was committed is safe, and the first error is the one to tell.
+        with suppress(duckdb.Error):
+            connection.close()
 
 
 def first_line(error: BaseException) -> str:

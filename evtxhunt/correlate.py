@@ -7,10 +7,10 @@ from contextlib import suppress
 import duckdb
 import pyarrow as pa
 
-from evtxhunt.case_file import first_line, interrupts_as_such
+from evtxhunt.case_file import DISK_ERRORS, first_line, interrupts_as_such
 from evtxhunt.decode import decoded_layers
 from evtxhunt.errors import TableError
-from evtxhunt.model import Query
+from evtxhunt.model import OnStep, Query, no_step
 from evtxhunt.query_file import order_views
 
 _TEXTS_AT_ONCE = 64  # each may give 4 MiB of layers
@@ -22,7 +22,11 @@ _DECODED = pa.schema(
 
 
 def build_tables(
-    connection: duckdb.DuckDBPyConnection, tables: Sequence[Query], detections: Sequence[Query], rule_set_sha256: str
+    connection: duckdb.DuckDBPyConnection,
+    tables: Sequence[Query],
+    detections: Sequence[Query],
+    rule_set_sha256: str,
+    on_step: OnStep = no_step,
 ) -> None:
     """Drops and makes every correlated table of the case. Raises TableError naming the file that fails.
 
@@ -34,6 +38,7 @@ def build_tables(
         _decode_texts(connection)
         _store_requirements(connection, detections)
         for table in order_views(list(tables)):
+            on_step(table.id)
             _build(connection, table)
         connection.execute(
             f"CREATE OR REPLACE TABLE {_STATE_TABLE} AS SELECT ?::VARCHAR AS rule_set_sha256,"
@@ -92,6 +97,8 @@ def _build(connection: duckdb.DuckDBPyConnection, table: Query) -> None:
     try:
         with interrupts_as_such():
             connection.execute(f'CREATE OR REPLACE TABLE "{table.id}" AS {table.sql}')
+    except DISK_ERRORS:  # the disk's fault and not the table's
+        raise
     except duckdb.Error as error:
         raise TableError(table.id, f"{table.path}: {first_line(error)}") from error
     comment = json.dumps(table.description, ensure_ascii=False)[1:-1].replace("\\n", " ").replace("'", "''")

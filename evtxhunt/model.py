@@ -1,5 +1,6 @@
 """What the stages hand to one another: frozen, slotted records without behaviour of their own."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,14 @@ from evtxhunt.report_model import (
 
 Level = Literal["informational", "low", "medium", "high", "critical"]
 LEVELS: tuple[Level, ...] = ("informational", "low", "medium", "high", "critical")
+
+
+OnStep = Callable[[str], None]
+"""Hears the id of each view, table or detection that is about to be computed."""
+
+
+def no_step(name: str) -> None:
+    """Hears nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +146,7 @@ class Query:
     sql: str
     sha256: str
     level: Level | None = None
+    other_levels: tuple[Level, ...] = ()  # that single findings of a detection may have instead, by a column `level`
     description: str = ""
     attack: tuple[str, ...] = ()
     false_positives: tuple[str, ...] = ()

@@ -18,6 +18,8 @@ FOLDERS: dict[Kind, str] = {"view": "views", "table": "correlate", "detection": 
 
 # A detection's result has these columns, with any of its own after them; evidence is a list of event_key.
 DETECTION_COLUMNS = ("event_time", "host", "computer", "user_name", "summary", "evidence")
+# One of its own may be this: the finding's level, one of the header's level and other_levels; NULL is the header's.
+LEVEL_COLUMN = "level"
 
 _FENCE = "-- ---"
 _KEYS: dict[Kind, set[str]] = {
@@ -28,6 +30,7 @@ _KEYS: dict[Kind, set[str]] = {
         "id",
         "title",
         "level",
+        "other_levels",
         "attack",
         "description",
         "false_positives",
@@ -81,6 +84,7 @@ def read_query(path: Path, kind: Kind) -> Query:
         sql=sql.rstrip(";").rstrip(),
         sha256=hashlib.sha256(content).hexdigest(),
         level=header.get("level"),
+        other_levels=tuple(header.get("other_levels", ())),
         description=header.get("description", "").strip(),
         attack=tuple(header.get("attack", ())),
         false_positives=tuple(header.get("false_positives", ())),
@@ -183,6 +187,9 @@ def _check_header(header: dict[str, Any], path: Path, kind: Kind) -> Iterator[tu
         yield "id", f'id "{path.stem}" must be lower-case letters, digits and underscores'
     if "level" in header and header["level"] not in LEVELS:
         yield "level", f'level "{header["level"]}" is not one of {", ".join(LEVELS)}'
+    others = header.get("other_levels", [])
+    if not isinstance(others, list) or not all(level in LEVELS and level != header.get("level") for level in others):
+        yield "other_levels", f"other_levels must be a list of levels besides the detection's own: {', '.join(LEVELS)}"
     if not isinstance(header.get("materialize", False), bool):
         yield "materialize", "materialize must be true or false"
     for key in ("id", "title", "description"):

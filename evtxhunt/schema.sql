@@ -147,7 +147,7 @@ CREATE TABLE finding (
     origin VARCHAR NOT NULL,            -- 'query' or 'sigma'
     detection_id VARCHAR NOT NULL,      -- file stem, or the Sigma rule's UUID
     title VARCHAR NOT NULL,
-    level VARCHAR NOT NULL,             -- 'informational', 'low', 'medium', 'high', 'critical'
+    level VARCHAR NOT NULL,             -- 'informational', 'low', 'medium', 'high', 'critical'; the finding's own
     attack VARCHAR[] NOT NULL,          -- ATT&CK technique ids
     event_time TIMESTAMP,
     host VARCHAR,
@@ -167,7 +167,7 @@ CREATE TABLE finding_evidence (
 CREATE TABLE detection_run (
     detection_id VARCHAR PRIMARY KEY,
     title VARCHAR NOT NULL,
-    level VARCHAR NOT NULL,
+    level VARCHAR NOT NULL,             -- of the detection; its findings may have another
     sha256 VARCHAR NOT NULL,            -- of the query file
     findings BIGINT,                    -- NULL: it failed
     error VARCHAR

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from evtxhunt.case_file import SCHEMA_VERSION, attach_case, check_schema, first_line, interrupts_as_such
+from evtxhunt.case_file import SCHEMA_VERSION, attach_case, check_schema, closing_case
 from evtxhunt.errors import CaseError
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA, insert_events_sql
 from evtxhunt.model import ChannelCount, DetectionRun, LogAccount, ParseFailure, SkippedFile, SourceFile
@@ -27,15 +27,8 @@ def open_store(path: Path, memory_limit: str, version: str) -> Iterator["CaseSto
     Raises CaseError if it is foreign, locked or newer, or if the disk gives out.
     """
     store = CaseStore(path, memory_limit, version)
-    try:
-        with interrupts_as_such():
-            yield store
-    except duckdb.Error as error:
-        raise CaseError(f"{path}: cannot be written: {first_line(error)}") from error
-    finally:
-        # A full disk fails once more here; what was committed is safe, and the first error is the one to tell.
-        with suppress(duckdb.Error):
-            store.close()
+    with closing_case(store.connection, path, "written"):
+        yield store
 
 
 class CaseStore:

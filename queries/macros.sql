@@ -5,6 +5,9 @@
 -- The value of an EventData field under its original name.
 CREATE OR REPLACE TEMP MACRO field(data, name) AS json_extract_string(data, '$."' || name || '"');
 
+-- Several fields at once, as a structure: fields(event_data, 'IpPort, KeyLength').IpPort. Each -> would read the JSON again.
+CREATE OR REPLACE TEMP MACRO fields(data, names) AS json_transform(data, '{"' || replace(names, ', ', '":"VARCHAR","') || '":"VARCHAR"}');
+
 -- nth value (from 1) of a classic log's unnamed Data list: {"Data":{"#text":[...]}}, or of its only value.
 CREATE OR REPLACE TEMP MACRO unnamed(data, n) AS CASE
     WHEN json_type(data, '$.Data."#text"') = 'ARRAY' THEN json_extract_string(data, '$.Data."#text"[' || (n - 1) || ']')
@@ -26,6 +29,13 @@ CREATE OR REPLACE TEMP MACRO clean_ip(address) AS known(regexp_replace(lower(tri
 
 CREATE OR REPLACE TEMP MACRO is_loopback(address) AS coalesce(
     clean_ip(address) IN ('::1', '0:0:0:0:0:0:0:1') OR starts_with(clean_ip(address), '127.'), false);
+
+-- Private, link-local and loopback addresses.
+CREATE OR REPLACE TEMP MACRO is_private_ip(address) AS coalesce(regexp_matches(
+    clean_ip(address), '^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|127\.|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:|::1$)'), false);
+
+-- The part of an address that neighbours share, roughly: without its last number.
+CREATE OR REPLACE TEMP MACRO neighbourhood(address) AS regexp_extract(address, '^.*[.:]');
 
 -- "SRV02.corp.example" -> "srv02": how computers are compared.
 CREATE OR REPLACE TEMP MACRO short_host(name) AS lower(split_part(name, '.', 1));
@@ -129,6 +139,13 @@ CREATE OR REPLACE TEMP MACRO offensive_keyword(text) AS nullif(regexp_extract(wi
 -- Service, program and pipe names of PsExec and its relatives.
 CREATE OR REPLACE TEMP MACRO is_psexec_name(name) AS coalesce(
     regexp_matches(name, '(?i)^(psexesvc|paexec|remcom(svc|_)|csexec(svc)?|winexesvc)'), false);
+
+-- Programs that tell about the user, the computer and the domain: what somebody runs who has just arrived.
+CREATE OR REPLACE TEMP MACRO is_looking_around(program, command_line) AS
+    program IN ('whoami.exe', 'ipconfig.exe', 'systeminfo.exe', 'nltest.exe', 'quser.exe', 'qwinsta.exe', 'query.exe', 'arp.exe', 'route.exe',
+        'netstat.exe', 'tasklist.exe', 'hostname.exe', 'dsquery.exe', 'adfind.exe', 'nbtstat.exe', 'nslookup.exe', 'klist.exe', 'cmdkey.exe')
+    OR coalesce(program IN ('net.exe', 'net1.exe')
+        AND regexp_matches(command_line, '(?i)\b(user|group|localgroup|view|share|session|use|accounts|time)\b'), false);
 
 -- Groups whose members rule a computer or the domain: by SID, as names are translated. Built in: Administrators, Account,
 -- Server, Print and Backup Operators, Remote Management Users; of the domain: Domain, Schema and Enterprise Admins,

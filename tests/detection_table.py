@@ -24,8 +24,14 @@ def detection_table() -> str:
     detections = load_query_set(REPOSITORY / "queries").of_kind("detection")
     lines = ["| detection | title | level | ATT&CK | reads |", "|---|---|---|---|---|"]
     for query in sorted(detections, key=lambda query: (-LEVELS.index(query.level or "informational"), query.id)):
-        lines.append(f"| `{query.id}` | {query.title} | {query.level} | {', '.join(query.attack)} | {_events(query)} |")
+        lines.append(
+            f"| `{query.id}` | {query.title} | {_levels(query)} | {', '.join(query.attack)} | {_events(query)} |"
+        )
     return "\n".join(lines)
+
+
+def _levels(query: Query) -> str:
+    return ", ".join(sorted({query.level or "informational", *query.other_levels}, key=LEVELS.index))
 
 
 def _events(query: Query) -> str:

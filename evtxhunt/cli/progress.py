@@ -1,37 +1,32 @@
-"""The progress bar of an ingest: files, records, speed, time left. Quiet where stderr is no terminal."""
+"""Progress bars: of an ingest, and of correlation and detection. Quiet where stderr is no terminal."""
 
+from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
+from evtxhunt.pipeline.query import QuerySet, correlate
 from evtxhunt.render.terminal import escape_terminal
 
 
-class IngestBar:
-    """An `IngestProgress` for people; use it as a context manager."""
+class _Bar:
+    """A bar on stderr that is gone in the end; use it as a context manager."""
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._files = 0
-        self._done_files = 0
-        self._records = 0
+    def __init__(self, *columns: ProgressColumn) -> None:
         console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("{task.fields[files]} files"),
-            BarColumn(),
-            DownloadColumn(),
-            TextColumn("{task.fields[records]:,} records"),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[name]}", markup=False),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
-        self._task = self._progress.add_task("ingest", total=None, files="0/0", records=0, name="")
+        self._progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -41,6 +36,55 @@ class IngestBar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+
+class StepBar(_Bar):
+    """A `StepProgress` for people."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            BarColumn(),
+            TextColumn("{task.description}", markup=False),
+        )
+        self._task: TaskID | None = None
+        self._begun = 0
+
+    def start(self, steps: int) -> None:
+        """So many views, tables and detections are to be computed."""
+        self._task = self._progress.add_task("", total=steps)
+
+    def step(self, name: str) -> None:
+        """The one of this id comes next; the one before is done."""
+        if self._task is not None:
+            self._progress.update(self._task, completed=self._begun, description=escape_terminal(name), refresh=True)
+            self._begun += 1
+
+
+def correlate_with_bar(case: Path, query_set: QuerySet, memory_limit: str) -> None:
+    """Makes the correlated tables of the case unless they are up to date."""
+    with StepBar() as bar:
+        correlate(case, query_set, memory_limit=memory_limit, progress=bar)
+
+
+class IngestBar(_Bar):
+    """An `IngestProgress` for people."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._files = 0
+        self._done_files = 0
+        self._records = 0
+        super().__init__(
+            TextColumn("{task.fields[files]} files"),
+            BarColumn(),
+            DownloadColumn(),
+            TextColumn("{task.fields[records]:,} records"),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[name]}", markup=False),
+        )
+        self._task = self._progress.add_task("ingest", total=None, files="0/0", records=0, name="")
 
     def start(self, files: int, size: int) -> None:
         """`files` logs of `size` bytes altogether were found."""

@@ -22,13 +22,13 @@ from evtxhunt.cli.output import (
     say,
     write_rows,
 )
+from evtxhunt.cli.progress import StepBar, correlate_with_bar
 from evtxhunt.model import LEVELS, Level, Query
 from evtxhunt.pipeline.query import (
     FINDINGS_SQL,
     QuerySet,
     allowed_sql,
     ask,
-    correlate,
     detect,
     find_query,
     lint,
@@ -78,7 +78,8 @@ def _detect(
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
     query_set = load_query_set(queries)
-    runs = detect(case, query_set, allow=allow, timeout_seconds=timeout, memory_limit=memory)
+    with StepBar() as bar:
+        runs = detect(case, query_set, allow=allow, timeout_seconds=timeout, memory_limit=memory, progress=bar)
     shown = LEVELS[LEVELS.index(_level(level) or "informational") :]
     with (
         open_case(case, query_set, memory_limit=memory) as connection,
@@ -134,7 +135,7 @@ def _query(
         return
     values = _values(query, parameters or [])
     if uses_tables(query.sql, query_set):
-        correlate(case, query_set, memory_limit=memory)
+        correlate_with_bar(case, query_set, memory)
     with (
         open_case(case, query_set, memory_limit=memory) as connection,
         run_query(connection, query, values, timeout) as result,
@@ -148,7 +149,7 @@ def _explain(query: Query, case: Path, query_set: QuerySet, memory: str) -> None
     if query.kind != "detection" or not case.exists():
         return
     typer.echo(f"\nIn {case}:")
-    correlate(case, query_set, memory_limit=memory)
+    correlate_with_bar(case, query_set, memory)
     sql = (
         "SELECT computer, CASE WHEN is_possible THEN 'yes' ELSE 'no' END AS could_find, events, missing"
         " FROM detection_coverage WHERE detection_id = $id ORDER BY computer"

@@ -17,7 +17,9 @@ from evtxhunt.cli.output import (
     say,
     write_rows,
 )
+from evtxhunt.cli.progress import correlate_with_bar
 from evtxhunt.pipeline.correlated import COVERAGE, DETECTIONS, HOPS, SESSIONS, Correlated, Story, rows_of, timeline_of
+from evtxhunt.pipeline.query import load_query_set
 
 HostOption = Annotated[
     str | None, typer.Option("--host", help="Only what this host, by short name, name or address, takes part in.")
@@ -98,6 +100,7 @@ def _timeline(
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
     story = Story(host, user, session, from_time, to_time, routine)
+    correlate_with_bar(case, load_query_set(queries), memory)
     with timeline_of(story, case, queries=queries, is_short=form is Format.TABLE, memory_limit=memory) as rows:
         write_rows(rows, form, output)
     if not routine and session is None:
@@ -116,5 +119,6 @@ def _show(
 ) -> None:
     """A table fits a terminal; the other formats have every column."""
     is_short = form is Format.TABLE
+    correlate_with_bar(case, load_query_set(queries), memory)
     with rows_of(what, case, queries=queries, host=host, user=user, is_short=is_short, memory_limit=memory) as rows:
         write_rows(rows, form, output)

@@ -18,8 +18,9 @@ from evtxhunt.cli.output import (
     TimeoutOption,
     write_rows,
 )
+from evtxhunt.cli.progress import correlate_with_bar
 from evtxhunt.cli.prompt import answer, run_prompt
-from evtxhunt.pipeline.query import ask, correlate, load_query_set, open_case, uses_tables
+from evtxhunt.pipeline.query import ask, load_query_set, open_case, uses_tables
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,7 +54,7 @@ def _sql(
         statement = sys.stdin.read()
     query_set = load_query_set(queries)
     if statement is not None and uses_tables(statement, query_set):
-        correlate(case, query_set, memory_limit=memory)
+        correlate_with_bar(case, query_set, memory)
     with open_case(case, query_set, memory_limit=memory, write=write) as connection:
         if statement is None:
             run_prompt(connection, form, timeout)

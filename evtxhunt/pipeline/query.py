@@ -2,20 +2,21 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 
 from evtxhunt import __version__
 from evtxhunt import detect as stage
 from evtxhunt.allow import read_allow_list, set_aside
-from evtxhunt.case_file import connect_case
+from evtxhunt.case_file import closing_case, connect_case
 from evtxhunt.correlate import build_tables, is_current, undocumented_columns
 from evtxhunt.detect import RowStream, ask, find_query, run_query
 from evtxhunt.errors import EvtxhuntError, QueryFileError, TableError
-from evtxhunt.model import DetectionRun, Query
+from evtxhunt.model import DetectionRun, OnStep, Query, no_step
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, versions
 from evtxhunt.query_file import FOLDERS, Kind, check_attack, check_unique, names_in, query_paths, read_query, used_by
 from evtxhunt.resources import queries_folder, schema_sql, shipped_folder
@@ -85,23 +86,39 @@ def open_case(
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
     write: bool = False,
     run_next: Sequence[Query] = (),
+    on_step: OnStep = no_step,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the case with macros and views made; read-only unless `write`.
 
-    Costly views are computed at once for the many queries that are to be run next. Raises CaseError, QueryError.
+    With `run_next` only the views that these queries read are made, and the costly ones of them computed at once.
+    Raises CaseError, QueryError.
     """
     connection = connect_case(case, memory_limit, write=write)
-    try:
+    with closing_case(connection, case, "written" if write else "read"):
         views = query_set.of_kind("view")
-        stage.prepare_connection(connection, query_set.macros_sql, views, run_next=run_next)
+        stage.prepare_connection(connection, query_set.macros_sql, views, run_next=run_next, on_step=on_step)
         yield connection
-    finally:
-        connection.close()
 
 
-def correlate(case: Path, query_set: QuerySet, *, memory_limit: str = DEFAULT_MEMORY_LIMIT) -> None:
+class StepProgress(Protocol):
+    """Hears how correlation and detection get on."""
+
+    def start(self, steps: int) -> None:
+        """So many views, tables and detections are to be computed."""
+
+    def step(self, name: str) -> None:
+        """The one of this id comes next."""
+
+
+def correlate(
+    case: Path,
+    query_set: QuerySet,
+    *,
+    memory_limit: str = DEFAULT_MEMORY_LIMIT,
+    progress: StepProgress | None = None,
+) -> None:
     """Makes the correlated tables of the case unless they are up to date. Raises CaseError, QueryError, TableError."""
-    with _correlated(case, query_set, memory_limit):
+    with _correlated(case, query_set, memory_limit, progress):
         pass
 
 
@@ -115,21 +132,33 @@ def uses_tables(sql: str, query_set: QuerySet) -> bool:
 
 @contextmanager
 def _correlated(
-    case: Path, query_set: QuerySet, memory_limit: str, *, run_next: Sequence[Query] = ()
+    case: Path,
+    query_set: QuerySet,
+    memory_limit: str,
+    progress: StepProgress | None,
+    *,
+    run_next: Sequence[Query] = (),
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the case with up-to-date tables. If they had to be made, it is the one that made them.
 
     So what was computed for the tables serves the queries that follow. Raises CaseError, QueryError, TableError.
     """
     sha256 = correlation_sha256(query_set)
-    with open_case(case, query_set, memory_limit=memory_limit) as connection:
+    with closing(connect_case(case, memory_limit)) as connection:
         current = is_current(connection, sha256)
     tables = query_set.of_kind("table")
     views = [query for query in query_set.of_kind("view") if query.id == "encoded_text"]
+    steps = len(run_next)
     run_next = list(run_next) if current else [*tables, *views, *run_next]
-    with open_case(case, query_set, memory_limit=memory_limit, write=not current, run_next=run_next) as connection:
+    if progress:
+        steps += len(stage.computed_views(query_set.of_kind("view"), run_next)) + (0 if current else len(tables))
+        progress.start(steps)
+    on_step = progress.step if progress else no_step
+    with open_case(
+        case, query_set, memory_limit=memory_limit, write=not current, run_next=run_next, on_step=on_step
+    ) as connection:
         if not current:
-            build_tables(connection, tables, query_set.of_kind("detection"), sha256)
+            build_tables(connection, tables, query_set.of_kind("detection"), sha256, on_step)
         yield connection
 
 
@@ -140,6 +169,7 @@ def detect(
     allow: Path | None = None,
     timeout_seconds: float | None = None,
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
+    progress: StepProgress | None = None,
 ) -> list[DetectionRun]:
     """Correlates, runs every detection and stores what it found in place of earlier findings.
 
@@ -151,12 +181,12 @@ def detect(
     for entry in entries:
         find_query(query_set.queries, entry.detection)  # a name that is none would allow nothing in silence
     try:
-        with _correlated(case, query_set, memory_limit, run_next=detections) as connection:
-            runs = [stage.run_detection(connection, query, timeout_seconds) for query in detections]
+        with _correlated(case, query_set, memory_limit, progress, run_next=detections) as connection:
+            runs = _run_all(connection, detections, timeout_seconds, progress)
     except TableError as error:
         table = next(query for query in query_set.of_kind("table") if query.id == error.table_id)
         with open_case(case, query_set, memory_limit=memory_limit, run_next=detections) as connection:
-            runs = [stage.run_detection(connection, query, timeout_seconds) for query in detections]
+            runs = _run_all(connection, detections, timeout_seconds, progress)
         runs.insert(0, DetectionRun(table, None, str(error), 0.0))
     runs = [replace(run, findings=set_aside(run.findings, entries)) if run.findings else run for run in runs]
     arguments = {"allow": hashlib.sha256(allow.read_bytes()).hexdigest()} if allow else {}
@@ -164,6 +194,20 @@ def detect(
         run_id = store.begin_run("detect", arguments, versions())
         store.replace_findings(runs)
         store.end_run(run_id, rule_set_sha256(query_set))
+    return runs
+
+
+def _run_all(
+    connection: duckdb.DuckDBPyConnection,
+    detections: Sequence[Query],
+    timeout_seconds: float | None,
+    progress: StepProgress | None,
+) -> list[DetectionRun]:
+    runs = []
+    for query in detections:
+        if progress:
+            progress.step(query.id)
+        runs.append(stage.run_detection(connection, query, timeout_seconds))
     return runs
 
 

@@ -9,7 +9,7 @@ def explanation(query: Query) -> Iterator[str]:
     """Lines: meaning, level, ATT&CK, what else looks like it, what it reads, its parameters, and its file."""
     yield f"{query.id}: {query.title}"
     if query.level:
-        yield f"  level {query.level}; ATT&CK {', '.join(query.attack) or 'none'}"
+        yield f"  level {' or '.join((query.level, *query.other_levels))}; ATT&CK {', '.join(query.attack) or 'none'}"
     yield ""
     yield from (f"  {line.strip()}" for line in query.description.splitlines())
     yield from _listed("What else looks like it", query.false_positives)

@@ -15,8 +15,8 @@
 -- ---
 -- Absent events are no proof that they were not logged: perhaps nothing of the kind happened. The log's notes say what is known.
 WITH kind AS (
-    SELECT lower(computer) AS computer, channel, event_id, count(*) AS events
-    FROM event WHERE computer IS NOT NULL AND (channel, event_id) IN (SELECT (channel, unnest(event_ids)) FROM detection_requirement)
+    SELECT computer, channel, event_id, sum(events) AS events
+    FROM event_kind WHERE computer IS NOT NULL AND (channel, event_id) IN (SELECT (channel, unnest(event_ids)) FROM detection_requirement)
     GROUP BY ALL
 ),
 -- Computers that have a log of their own here, not names that one forwarded record mentions.

@@ -16,7 +16,7 @@
 -- From the surest to the least sure: the computer's own outgoing connection (Sysmon 3, 5156); the machine account's own
 -- ticket request at a domain controller (4768, COMPUTER$); the name that an NTLM client gives of itself (4624), which an
 -- attacker chooses and which is used only where nothing better is known.
-WITH known_computer AS (SELECT DISTINCT lower(computer) AS computer, short_host(computer) AS short_name FROM event WHERE computer IS NOT NULL),
+WITH known_computer AS (SELECT computer, short_host(computer) AS short_name FROM computer_name),
 said AS (
     SELECT lower(computer) AS computer, source_ip AS ip, event_time, 1 AS rank, 'own connection' AS basis
     FROM network_connection WHERE is_outbound AND NOT is_loopback(source_ip)

@@ -15,14 +15,15 @@
 -- ---
 -- One log file with two computer names: the computer was renamed (names follow one another), or the log holds forwarded events.
 WITH named AS (
-    SELECT lower(computer) AS computer, source_file_id, host, event_time FROM event WHERE computer IS NOT NULL
+    SELECT computer, source_file_id, host, events, first_time, last_time FROM event_kind WHERE computer IS NOT NULL
 ),
 span AS (
-    SELECT computer, short_host(computer) AS short_name, min(event_time) AS first_time, max(event_time) AS last_time, count(*) AS records
+    SELECT computer, short_host(computer) AS short_name, min(first_time) AS first_time, max(last_time) AS last_time,
+        sum(events)::BIGINT AS records
     FROM named GROUP BY computer
 ),
 in_file AS (
-    SELECT source_file_id, computer, min(event_time) AS first_time, max(event_time) AS last_time, count(*) AS records
+    SELECT source_file_id, computer, min(first_time) AS first_time, max(last_time) AS last_time, sum(events)::BIGINT AS records
     FROM named GROUP BY ALL
 )
 SELECT computer, 'name' AS kind, short_name AS value, first_time, last_time, records, 'System/Computer' AS basis,
@@ -31,8 +32,8 @@ FROM span
 UNION ALL
 SELECT computer, 'address', ip, first_time, last_time, records, basis, is_conflicting FROM host_address
 UNION ALL
-SELECT computer, 'collection', host, min(event_time), max(event_time), count(*), 'label of the files that hold its records',
-    count(*) < max((SELECT max(n) FROM (SELECT count(*) AS n FROM named AS all_named WHERE all_named.host = named.host GROUP BY all_named.computer)))
+SELECT computer, 'collection', host, min(first_time), max(last_time), sum(events)::BIGINT, 'label of the files that hold its records',
+    sum(events) < max((SELECT max(n) FROM (SELECT sum(events) AS n FROM named AS all_named WHERE all_named.host = named.host GROUP BY all_named.computer)))
 FROM named WHERE host IS NOT NULL AND lower(host) <> computer GROUP BY computer, host
 UNION ALL
 SELECT one.computer, 'other name', other.computer, min(other.first_time), max(other.last_time), sum(other.records)::BIGINT,

@@ -17,17 +17,13 @@
 -- notes = "why something may be missing here, in words"
 -- ---
 -- A hole is no proof of tampering: logs roll over, exports filter. In a filtered export the record headers are numbered anew.
-WITH event_of AS (
-    SELECT lower(computer) AS computer, channel, provider, event_id, event_time, event_record_id, header_record_id, event_data, command_line
-    FROM event WHERE computer IS NOT NULL AND channel IS NOT NULL
-),
-present AS (
-    SELECT computer, channel, count(*) AS records, min(event_time) AS first_time, max(event_time) AS last_time,
+WITH present AS (
+    SELECT lower(computer) AS computer, channel, count(*) AS records, min(event_time) AS first_time, max(event_time) AS last_time,
         min(event_record_id) AS first_record_id, max(event_record_id) AS last_record_id,
         CASE WHEN bool_and(coalesce(header_record_id = event_record_id, false))
             THEN TRY_CAST(max(event_record_id)::HUGEINT - min(event_record_id) + 1 - count(DISTINCT event_record_id) AS BIGINT) END
             AS missing_records
-    FROM event_of GROUP BY computer, channel
+    FROM event WHERE event.computer IS NOT NULL AND channel IS NOT NULL GROUP BY lower(event.computer), channel
 ),
 expected(channel) AS (
     VALUES ('Security'), ('System'), ('Windows PowerShell'), ('Microsoft-Windows-PowerShell/Operational'),
@@ -44,17 +40,24 @@ row_of AS (
         ON wanted.computer = present.computer AND wanted.channel = present.channel
 ),
 cleared AS (
-    SELECT computer, CASE event_id WHEN 1102 THEN 'Security' ELSE event_data->>'$.LogFileCleared.Channel' END AS channel,
+    SELECT lower(computer) AS computer, CASE event_id WHEN 1102 THEN 'Security' ELSE event_data->>'$.LogFileCleared.Channel' END AS channel,
         max(event_time) AS cleared_time
-    FROM event_of WHERE provider = 'Microsoft-Windows-Eventlog' AND event_id IN (1102, 104) GROUP BY ALL
+    FROM event WHERE provider = 'Microsoft-Windows-Eventlog' AND event_id IN (1102, 104) GROUP BY ALL
 ),
 policy AS (
-    SELECT computer,
-        count(*) FILTER (event_id = 4688) AS process_starts,
-        count(*) FILTER (event_id = 4688 AND known(command_line) IS NOT NULL) AS command_lines,
-        count(*) FILTER (event_id = 4624) AS logons,
-        min(event_time) FILTER (event_id = 4719 AND regexp_matches(event_data->>'AuditPolicyChanges', '%%84(48|50)')) AS reduced_time
-    FROM event_of WHERE provider = 'Microsoft-Windows-Security-Auditing' AND event_id IN (4688, 4624, 4719) GROUP BY computer
+    SELECT event_kind.computer,
+        sum(events) FILTER (event_id = 4688) AS process_starts,
+        sum(events) FILTER (event_id = 4624) AS logons
+    FROM event_kind WHERE provider = 'Microsoft-Windows-Security-Auditing' AND event_id IN (4688, 4624) GROUP BY ALL
+),
+commanded AS (
+    SELECT DISTINCT lower(process_start.computer) AS computer FROM process_start WHERE source = '4688' AND command_line IS NOT NULL
+),
+reduced AS (
+    SELECT lower(event.computer) AS computer, min(event_time) AS reduced_time
+    FROM event WHERE provider = 'Microsoft-Windows-Security-Auditing' AND event_id = 4719
+        AND regexp_matches(event_data->>'AuditPolicyChanges', '%%84(48|50)')
+    GROUP BY ALL
 ),
 -- PowerShell 5 and later can log code; 2.0 to 4.0 of old Windows cannot, so that nothing is missing there.
 engine AS (
@@ -62,8 +65,8 @@ engine AS (
     FROM powershell_engine GROUP BY ALL
 ),
 code AS (
-    SELECT computer, count(*) AS script_blocks FROM event_of
-    WHERE channel = 'Microsoft-Windows-PowerShell/Operational' AND event_id = 4104 GROUP BY computer
+    SELECT event_kind.computer, sum(events) AS script_blocks FROM event_kind
+    WHERE channel = 'Microsoft-Windows-PowerShell/Operational' AND event_id = 4104 GROUP BY ALL
 )
 SELECT row_of.computer, row_of.channel, records, row_of.first_time, last_time, first_record_id, last_record_id, missing_records,
     cleared_time, records = 0 AS is_absent,
@@ -76,7 +79,7 @@ SELECT row_of.computer, row_of.channel, records, row_of.first_time, last_time, f
             THEN 'begins ' || strftime(row_of.first_time, '%Y-%m-%dT%H:%M:%SZ') || ', later than other logs of this computer: rolled over, or nothing happened before' END,
         CASE WHEN row_of.channel = 'Security' AND records > 0 AND coalesce(process_starts, 0) = 0
             THEN 'no 4688: process creation was not audited, or nothing was started' END,
-        CASE WHEN row_of.channel = 'Security' AND process_starts > 0 AND command_lines = 0
+        CASE WHEN row_of.channel = 'Security' AND process_starts > 0 AND commanded.computer IS NULL
             THEN '4688 without command lines: the policy for them is not set, or Windows 7' END,
         CASE WHEN row_of.channel = 'Security' AND records > 0 AND coalesce(logons, 0) = 0
             THEN 'no 4624: logons were not audited, or nobody logged on' END,
@@ -89,6 +92,8 @@ FROM row_of
 LEFT JOIN computer USING (computer)
 LEFT JOIN cleared USING (computer, channel)
 LEFT JOIN policy USING (computer)
+LEFT JOIN commanded USING (computer)
+LEFT JOIN reduced USING (computer)
 LEFT JOIN engine USING (computer)
 LEFT JOIN code USING (computer)
 ORDER BY row_of.computer, row_of.channel

@@ -2,7 +2,7 @@
 -- id = "logon_session"
 -- title = "Logon sessions"
 -- description = """One row a logon: 4624, with the privileges (4672) and the end (4634, 4647) that belong to the same logon id
--- of the same uptime. Where the Security log has no 4624, Sysmon's LogonGuid still tells when and under which id."""
+-- of the same uptime, and the 4648 of the computer where its password was given. Where the Security log has no 4624, Sysmon's LogonGuid still tells when and under which id."""
 -- [columns]
 -- computer = "where, lower case"
 -- boot_number = "see boot_session: a logon id is unique within it"
@@ -26,8 +26,15 @@
 -- end_time = "4634 or 4647, or the next boot; NULL: not seen"
 -- end_reason = "logoff, reboot"
 -- source = "4624 or Sysmon"
+-- credential_computer = "where its credentials were given (4648), lower case; NULL: no 4648 fits"
+-- credential_user_name = "who gave them there"
+-- credential_logon_id = "logon id of who gave them there, on credential_computer"
+-- credential_key = "event_key of the 4648"
+-- credential_rule = "logon guid (the same in both events); server, user and time (the nearest 4648 up to 60 s before)"
 -- event_keys = "the events of this row"
 -- ---
+-- A 4648 and the 4624 of its logon carry the same LogonGuid with Kerberos. NTLM has none: then the name or address of the server
+-- must fit, and the time. One 4648 may stand for several logons, since WinRM and SMB authenticate each connection.
 -- Sysmon's LogonGuid holds machine, second of the logon and logon id: DFAE8213-BEAD-5CDC-0000-0020AFDA1500 is 0x5CDCBEAD,
 -- 0x15DAAF (checked against 4624 in real logs).
 WITH boot AS (SELECT * FROM boot_session),
@@ -45,9 +52,8 @@ decoded AS (
         computer, arg_min(user_name, event_key) AS user_name,
         arg_min(user_domain, event_key) AS user_domain, logon_id
     FROM (
-        SELECT event_key, lower(computer) AS computer, clean_guid(event_data->>'LogonGuid') AS guid, logon_id,
-            account_user(event_data->>'User') AS user_name, account_domain(event_data->>'User') AS user_domain
-        FROM event WHERE event_id = 1 AND provider = 'Microsoft-Windows-Sysmon'
+        SELECT event_key, lower(computer) AS computer, sysmon_logon_guid AS guid, logon_id, user_name, user_domain
+        FROM process_start WHERE source = 'Sysmon'
     )
     WHERE regexp_full_match(guid, '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}') AND logon_id NOT IN (0, 996, 997, 999)
     GROUP BY computer, guid, logon_id
@@ -86,6 +92,28 @@ with_end AS (
         AND ended.event_time >= placed.event_time
         AND ended.event_time < least(coalesce(placed.boot_end, TIMESTAMP '9999-01-01'), coalesce(placed.next_time, TIMESTAMP '9999-01-01'))
     GROUP BY ALL
+),
+given AS (
+    SELECT explicit.event_key AS credential_key, event_time, lower(explicit.computer) AS credential_computer,
+        subject_user_name AS credential_user_name, subject_logon_id AS credential_logon_id, lower(user_name) AS lower_user,
+        target_logon_guid, coalesce(host_address.short_name, CASE WHEN is_local THEN short_host(explicit.computer) ELSE short_host(target_server) END) AS server
+    FROM explicit_credential AS explicit
+    LEFT JOIN host_address ON host_address.ip = clean_ip(target_server) AND NOT host_address.is_conflicting
+),
+with_credential AS (
+    SELECT event_key, credential_computer, credential_user_name, credential_logon_id, credential_key, credential_rule
+    FROM (
+        SELECT placed.event_key, given.*, 1 AS rank, 'logon guid' AS credential_rule, abs(epoch_ms(placed.event_time) - epoch_ms(given.event_time)) AS distance
+        FROM placed JOIN given ON given.target_logon_guid = placed.logon_guid
+            -- Kerberos itself refuses clocks that differ by more.
+            AND placed.event_time BETWEEN given.event_time - INTERVAL 5 MINUTE AND given.event_time + INTERVAL 5 MINUTE
+        UNION ALL
+        SELECT placed.event_key, given.*, 2, 'server, user and time', abs(epoch_ms(placed.event_time) - epoch_ms(given.event_time))
+        FROM placed JOIN given ON given.server = short_host(placed.computer) AND given.lower_user = lower(placed.user_name)
+            AND (given.target_logon_guid IS NULL OR placed.logon_guid IS NULL)
+            AND placed.event_time BETWEEN given.event_time - INTERVAL 2 SECOND AND given.event_time + INTERVAL 60 SECOND
+    )
+    QUALIFY row_number() OVER (PARTITION BY event_key ORDER BY rank, distance, credential_key) = 1
 )
 SELECT
     placed.computer, placed.boot_number, placed.logon_id, user_name, user_domain, user_sid, logon_type, authentication_package,
@@ -95,9 +123,10 @@ SELECT
     placed.event_time AS start_time,
     coalesce(with_end.end_time, placed.shutdown_time, placed.boot_end) AS end_time,
     CASE WHEN with_end.end_time IS NOT NULL THEN 'logoff' WHEN placed.boot_end IS NOT NULL THEN 'reboot' END AS end_reason,
-    source,
+    source, credential_computer, credential_user_name, credential_logon_id, credential_key, credential_rule,
     list_filter([placed.event_key, privileged_key, end_key], lambda key: key IS NOT NULL) AS event_keys
 FROM placed
 LEFT JOIN with_privilege USING (event_key)
 LEFT JOIN with_end USING (event_key)
+LEFT JOIN with_credential USING (event_key)
 ORDER BY start_time, placed.computer, placed.logon_id

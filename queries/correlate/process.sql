@@ -27,9 +27,10 @@
 -- ---
 -- A process id is used again once its process has ended, so a parent is the last process with that id which started
 -- before, in the same uptime, and had not ended. It must be the program that the record names, where it names one.
+-- What only the result shows is joined at the end: carried through every step it would double the time.
 WITH start AS (
-    SELECT event_key, event_time, computer_number, process_id, process_guid, program, image, command_line, user_name,
-        user_domain, logon_id, parent_process_id, parent_process_guid, parent_program, source
+    SELECT event_key, event_time, computer_number, process_id, process_guid, program, parent_process_id, parent_process_guid,
+        parent_program, source
     FROM process_start JOIN computer_name ON computer_name.computer = lower(process_start.computer)
     WHERE process_id IS NOT NULL
 ),
@@ -47,24 +48,18 @@ pair AS (
     GROUP BY security_key
 ),
 instance AS (
-    SELECT least(start.event_key, sysmon.event_key) AS process_key, start.computer_number, start.process_id,
-        least(start.event_time, sysmon.event_time) AS start_time, coalesce(sysmon.process_guid, start.process_guid) AS process_guid,
-        start.program, start.image, coalesce(start.command_line, sysmon.command_line) AS command_line,
-        -- A 4688 before Windows 10 names the creator only; Sysmon names the process's own.
-        coalesce(sysmon.user_name, start.user_name) AS user_name, coalesce(sysmon.user_domain, start.user_domain) AS user_domain,
-        coalesce(sysmon.logon_id, start.logon_id) AS logon_id,
+    SELECT start.event_key AS record_key, sysmon.event_key AS sysmon_key, least(start.event_key, sysmon.event_key) AS process_key,
+        start.computer_number, start.process_id, least(start.event_time, sysmon.event_time) AS start_time,
+        coalesce(sysmon.process_guid, start.process_guid) AS process_guid, start.program,
         coalesce(start.parent_process_id, sysmon.parent_process_id) AS parent_process_id,
         coalesce(sysmon.parent_process_guid, start.parent_process_guid) AS parent_process_guid,
-        coalesce(start.parent_program, sysmon.parent_program) AS parent_program,
-        CASE WHEN sysmon.event_key IS NULL THEN [start.source] ELSE ['4688', 'Sysmon'] END AS sources,
-        CASE WHEN sysmon.event_key IS NULL THEN [start.event_key] ELSE list_sort([start.event_key, sysmon.event_key]) END AS start_keys
+        coalesce(start.parent_program, sysmon.parent_program) AS parent_program
     FROM start LEFT JOIN pair ON pair.security_key = start.event_key LEFT JOIN start AS sysmon ON sysmon.event_key = pair.sysmon_key
     WHERE start.event_key NOT IN (SELECT sysmon_key FROM pair)
 ),
 stop AS (
-    SELECT event_key, event_time, computer_number, as_integer(event_data->>'ProcessId') AS process_id
-    FROM event JOIN computer_name ON computer_name.computer = lower(event.computer)
-    WHERE (event_id = 4689 AND provider = 'Microsoft-Windows-Security-Auditing') OR (event_id = 5 AND provider = 'Microsoft-Windows-Sysmon')
+    SELECT event_key, event_time, computer_number, process_id
+    FROM process_end JOIN computer_name ON computer_name.computer = lower(process_end.computer)
 ),
 ended AS (
     SELECT process_key, min(event_time) AS end_time, list_sort(list(event_key)) AS end_keys
@@ -73,13 +68,15 @@ ended AS (
     GROUP BY process_key
 ),
 booted AS (
-    SELECT computer_number, computer, boot_number, coalesce(start_time, TIMESTAMP '0001-01-01') AS from_time
+    SELECT computer_number, boot_number, coalesce(start_time, TIMESTAMP '0001-01-01') AS from_time,
+        coalesce(end_time, TIMESTAMP '9999-01-01') AS until_time
     FROM boot_session JOIN computer_name USING (computer)
 ),
 lived AS (
     SELECT instance.*, boot_number, end_time, coalesce(end_keys, []) AS end_keys
     FROM instance LEFT JOIN ended USING (process_key)
-    ASOF LEFT JOIN booted ON booted.computer_number = instance.computer_number AND instance.start_time >= booted.from_time
+    LEFT JOIN booted ON booted.computer_number = instance.computer_number
+        AND instance.start_time >= booted.from_time AND instance.start_time < booted.until_time
 ),
 by_guid AS (
     SELECT child.process_key, min(parent.process_key) AS parent_key
@@ -112,12 +109,19 @@ tree AS (
     )
     FROM descent
 )
-SELECT linked.process_key, computer_name.computer, linked.boot_number, linked.process_id, linked.process_guid, linked.program, linked.image,
-    linked.command_line, linked.user_name, linked.user_domain, linked.logon_id, linked.start_time, linked.end_time, linked.parent_key,
+SELECT linked.process_key, computer_name.computer, linked.boot_number, linked.process_id, linked.process_guid, linked.program,
+    record.image, coalesce(record.command_line, sysmon.command_line) AS command_line,
+    -- A 4688 before Windows 10 names the creator only; Sysmon names the process's own.
+    coalesce(sysmon.user_name, record.user_name) AS user_name, coalesce(sysmon.user_domain, record.user_domain) AS user_domain,
+    coalesce(sysmon.logon_id, record.logon_id) AS logon_id, linked.start_time, linked.end_time, linked.parent_key,
     coalesce(linked.parent_program, parent.program) AS parent_program, linked.parent_process_id, linked.parent_rule,
-    coalesce(ancestors, [linked.parent_key]) AS ancestors, linked.sources, linked.start_keys || linked.end_keys AS event_keys
+    coalesce(ancestors, [linked.parent_key]) AS ancestors,
+    CASE WHEN linked.sysmon_key IS NULL THEN [record.source] ELSE ['4688', 'Sysmon'] END AS sources,
+    list_sort(CASE WHEN linked.sysmon_key IS NULL THEN [linked.record_key] ELSE [linked.record_key, linked.sysmon_key] END) || linked.end_keys AS event_keys
 FROM linked
 JOIN computer_name USING (computer_number)
+JOIN process_start AS record ON record.event_key = linked.record_key
+LEFT JOIN process_start AS sysmon ON sysmon.event_key = linked.sysmon_key
 LEFT JOIN tree USING (process_key)
-LEFT JOIN linked AS parent ON parent.process_key = linked.parent_key
+LEFT JOIN instance AS parent ON parent.process_key = linked.parent_key
 ORDER BY linked.start_time, linked.process_key

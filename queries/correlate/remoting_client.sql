@@ -41,7 +41,7 @@ shell_id AS (
     FROM winrm WHERE event_id = 11 AND activity_id IS NOT NULL GROUP BY ALL
 ),
 address AS (SELECT computer, short_name, ip FROM host_address),
-known_computer AS (SELECT DISTINCT lower(computer) AS computer, short_host(computer) AS short_name FROM event WHERE computer IS NOT NULL),
+known_computer AS (SELECT computer, short_host(computer) AS short_name FROM computer_name),
 core AS (
     SELECT core.core_number, core.computer, core.event_time, shell.shell_id, coalesce(shell.client_ip, logon.ip) AS ip
     FROM remoting_core AS core

@@ -48,10 +48,7 @@ bounded AS (
     SELECT *, lead(start_time) OVER (PARTITION BY computer, process_id ORDER BY use) AS next_start FROM instance
 ),
 stop AS (
-    SELECT event_key, event_time, lower(computer) AS computer, as_integer(event_data->>'ProcessId') AS process_id
-    FROM event
-    WHERE (event_id = 4689 AND provider = 'Microsoft-Windows-Security-Auditing')
-        OR (event_id = 5 AND provider = 'Microsoft-Windows-Sysmon')
+    SELECT event_key, event_time, lower(computer) AS computer, process_id FROM process_end
 ),
 ended AS (
     SELECT bounded.computer, bounded.process_id, bounded.use, min(event_time) AS end_time, list_sort(list(event_key)) AS end_keys

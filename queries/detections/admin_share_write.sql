@@ -4,7 +4,8 @@
 -- level = "medium"
 -- attack = ["T1021.002", "T1570"]
 -- description = """From the network somebody wrote a file into ADMIN$ or a drive's share, or opened the pipes by which services and tasks are
--- made from afar (svcctl, atsvc, winreg)."""
+-- made from afar (svcctl, atsvc, winreg). Where single files are not audited (5145), an administrative share that is opened again and
+-- again (5140) stands for it: tools poll it for the output of their commands."""
 -- false_positives = ["Deployment and backup software, remote administration"]
 -- references = ["https://attack.mitre.org/techniques/T1021/002/"]
 -- requires = [{channel = "Security", event_id = [5140, 5145]}]
@@ -12,6 +13,10 @@
 -- type = "integer"
 -- default = 10
 -- description = "Events of one kind this close together are one finding"
+-- [params.min_opens]
+-- type = "integer"
+-- default = 10
+-- description = "So often an administrative share is opened at least where nothing tells of its files"
 -- ---
 -- 0x2 writes or adds, 0x4 appends. PSEXESVC's own pipes are cited with what came before them.
 WITH access AS (
@@ -29,8 +34,10 @@ numbered AS (
 )
 SELECT min(event_time) AS event_time, arg_min(host, event_key) AS host, computer, arg_min(user_name, event_key) AS user_name,
     coalesce(arg_min(user_name, event_key), 'Somebody') || ' from ' || ip || ' wrote to or opened on ' || coalesce(computer, 'an unnamed computer')
-        || ' ' || show_span(min(event_time), max(event_time)) || ': ' || name_list(list(share || '\' || path) FILTER (is_act), 5) AS summary,
+        || ' ' || show_span(min(event_time), max(event_time)) || ': '
+        || CASE WHEN bool_or(is_act) THEN name_list(list(share || '\' || path) FILTER (is_act), 5)
+                ELSE name_list(list(share), 3) || ', ' || counted(count(*), 'time') || ' (what was done there is not audited)' END AS summary,
     list_sort(list(event_key)) AS evidence
 FROM numbered GROUP BY computer, user_name, ip, island
-HAVING bool_or(is_act)
+HAVING bool_or(is_act) OR (count(*) >= $min_opens AND bool_and(event_id = 5140))
 ORDER BY event_time, evidence

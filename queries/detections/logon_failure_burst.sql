@@ -2,6 +2,7 @@
 -- id = "logon_failure_burst"
 -- title = "Burst of failed logons from one source"
 -- level = "medium"
+-- other_levels = ["high"]  # a success of a guessed account follows
 -- attack = ["T1110.001"]
 -- description = """Many wrong passwords for one account from one source in a short time: guessing. One finding a burst,
 -- with all its failures; a success of a guessed account from that source is told and cited."""
@@ -23,10 +24,12 @@
 -- ---
 -- 10 in 5 minutes: above a user's typing errors and the usual lockout limits, below a slow guesser; raise it where
 -- services keep old passwords. 15 minutes: tools log on at once, people within a coffee.
-WITH counted_ahead AS (
-    SELECT *, count(*) OVER (PARTITION BY computer, source, account_key ORDER BY event_time
+-- Who failed less often altogether need not be looked at more closely.
+WITH often AS (SELECT computer, source, account_key FROM failed_attempt GROUP BY ALL HAVING count(*) >= $min_failures),
+counted_ahead AS (
+    SELECT event_key, event_time, computer, source, account_key, count(*) OVER (PARTITION BY computer, source, account_key ORDER BY event_time
         RANGE BETWEEN CURRENT ROW AND to_minutes($window_minutes) FOLLOWING) AS failures_ahead
-    FROM failed_attempt
+    FROM failed_attempt SEMI JOIN often USING (computer, source, account_key)
 ),
 -- Failures that lie in some window that is full.
 dense AS (
@@ -65,6 +68,6 @@ SELECT first_time AS event_time, host, computer, name_list(names, 3) AS user_nam
         || CASE WHEN success_time IS NULL THEN 'no success from there is logged within ' || counted($success_minutes, 'minute') || ' after'
                 ELSE 'then SUCCESS: ' || name_list(success_names, 3) || ' logged on from there at ' || show_time(success_time) END AS summary,
     list_sort(failure_keys || coalesce(success_keys, [])) AS evidence,
-    source, failures, last_time, success_time IS NOT NULL AS is_success_after
+    source, failures, last_time, success_time IS NOT NULL AS is_success_after, CASE WHEN success_time IS NOT NULL THEN 'high' END AS level
 FROM failure LEFT JOIN success USING (computer, source, island)
 ORDER BY first_time, computer, source

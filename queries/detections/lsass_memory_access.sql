@@ -2,6 +2,7 @@
 -- id = "lsass_memory_access"
 -- title = "LSASS memory read by another process"
 -- level = "critical"
+-- other_levels = ["medium"]  # by a program with the name of a Sysinternals viewer: check its hash
 -- attack = ["T1003.001"]
 -- description = """Sysmon 10: a process opened lsass.exe with the right to read its memory, where the passwords and keys of
 -- logged-on users lie."""
@@ -36,7 +37,9 @@ SELECT min(event_time) AS event_time, any_value(host ORDER BY event_key) AS host
         -- Code that lies in no file: injected or reflectively loaded.
         || CASE WHEN bool_or(call_trace LIKE '%UNKNOWN(%') THEN '; called from code that is in no file' ELSE '' END AS summary,
     list(event_key ORDER BY event_key) AS evidence, source_image, source_process_id,
-    list_sort(list(DISTINCT granted_access_hex)) AS granted_access
+    list_sort(list(DISTINCT granted_access_hex)) AS granted_access,
+    -- These open every process to list its modules; a dump is left by others of the same makers (procdump).
+    CASE WHEN regexp_matches(file_name(source_image), '^proc(mon|exp)(64)?a?\.exe$') AND NOT bool_or(call_trace LIKE '%UNKNOWN(%') THEN 'medium' END AS level
 FROM numbered
 GROUP BY computer, source_process_id, source_image, island
 ORDER BY min(event_time), evidence

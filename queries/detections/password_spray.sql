@@ -35,8 +35,10 @@ WITH attempt AS (
     FROM explicit_credential
     WHERE NOT is_machine_account(subject_user_name)
 ),
+-- A source that never tried so many accounts, whenever, need not be looked at more closely.
+wide AS (SELECT computer, source FROM attempt GROUP BY ALL HAVING count(DISTINCT account_key) >= $min_accounts),
 few_tries AS (
-    SELECT * FROM attempt
+    SELECT attempt.* FROM attempt SEMI JOIN wide ON wide.computer IS NOT DISTINCT FROM attempt.computer AND wide.source = attempt.source
     QUALIFY is_explicit OR count(*) OVER (PARTITION BY computer, source, account_key ORDER BY event_time
         RANGE BETWEEN to_minutes($window_minutes) PRECEDING AND to_minutes($window_minutes) FOLLOWING) <= $max_tries
 ),

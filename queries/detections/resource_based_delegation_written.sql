@@ -2,6 +2,7 @@
 -- id = "resource_based_delegation_written"
 -- title = "Resource-based delegation written"
 -- level = "high"
+-- other_levels = ["critical"]  # by someone who made a computer account shortly before
 -- attack = ["T1098", "T1558"]
 -- description = """msDS-AllowedToActOnBehalfOfOtherIdentity of an account was written (5136): another account may now act as anyone towards
 -- it. By whoever may write one computer object; with a computer account made shortly before it is the known attack."""
@@ -25,7 +26,8 @@ made AS (SELECT event_key, event_time, lower(user_name) AS writer, target_name F
 SELECT written.event_time, written.host, written.computer, written.user_name,
     coalesce(written.user_name, 'Somebody') || ' let another account act as anyone towards ' || coalesce(target, 'an account')
         || coalesce('; the same user had made the computer account ' || arg_min(made.target_name, made.event_key) || ' before', '') AS summary,
-    list_sort(list_distinct([written.event_key] || coalesce(list(made.event_key) FILTER (made.event_key IS NOT NULL), []))) AS evidence
+    list_sort(list_distinct([written.event_key] || coalesce(list(made.event_key) FILTER (made.event_key IS NOT NULL), []))) AS evidence,
+    CASE WHEN count(made.event_key) > 0 THEN 'critical' END AS level
 FROM written LEFT JOIN made ON made.writer = lower(written.writer)
     AND made.event_time BETWEEN written.event_time - to_hours($hours) AND written.event_time
 GROUP BY written.event_key, written.event_time, written.host, written.computer, written.user_name, target

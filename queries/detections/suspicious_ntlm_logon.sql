@@ -2,6 +2,7 @@
 -- id = "suspicious_ntlm_logon"
 -- title = "Local administrator by NTLM from the network"
 -- level = "medium"
+-- other_levels = ["low"]  # version 1 without administrative rights
 -- attack = ["T1550.002"]
 -- description = """A local account with administrative rights logged on over the network by NTLM, or anyone by NTLM version 1. A stolen hash
 -- works for that, and the same local password on many computers makes it work everywhere."""
@@ -32,6 +33,7 @@ SELECT min(event_time) AS event_time, arg_min(host, event_key) AS host, computer
         || CASE WHEN bool_or(is_privileged) THEN ' with administrative rights' ELSE '' END
         || ', ' || counted(count(*), 'time') || ' ' || show_span(min(event_time), max(event_time)) AS summary,
     -- 4624 and 4672; the logoff tells nothing more.
-    list_sort(flatten(list(event_keys[1:1 + is_privileged::INTEGER]))) AS evidence
+    list_sort(flatten(list(event_keys[1:1 + is_privileged::INTEGER]))) AS evidence,
+    CASE WHEN NOT bool_or(is_privileged) THEN 'low' END AS level
 FROM numbered GROUP BY computer, user_name, ip, island
 ORDER BY event_time, evidence

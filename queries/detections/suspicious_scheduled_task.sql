@@ -17,7 +17,7 @@
 WITH made AS (SELECT * FROM scheduled_task WHERE kind IN ('created', 'changed')),
 gone AS (SELECT event_key, event_time, computer, task_name FROM scheduled_task WHERE kind = 'deleted'),
 paired AS (
-    SELECT made.*, arg_min(gone.event_key, gone.event_time) AS gone_key, min(gone.event_time) AS gone_time
+    SELECT made.*, arg_min(gone.event_key, (gone.event_time, gone.event_key)) AS gone_key, min(gone.event_time) AS gone_time
     FROM made LEFT JOIN gone ON gone.computer = made.computer AND gone.task_name = made.task_name
         AND gone.event_time BETWEEN made.event_time AND made.event_time + to_minutes($lifetime_minutes)
     GROUP BY ALL

@@ -9,7 +9,7 @@
 -- ---
 -- A short log knows few ways: look at coverage before anything is called new.
 SELECT min(event_time) AS first_time, account(user_domain, user_name) AS user_name, coalesce(ip, workstation) AS source, computer,
-    arg_min(logon_type_name, event_time) AS kind, arg_min(authentication_package, event_time) AS package, count(*) AS logons,
+    arg_min(logon_type_name, (event_time, event_key)) AS kind, arg_min(authentication_package, (event_time, event_key)) AS package, count(*) AS logons,
     arg_min(event_key, (event_time, event_key)) AS event_key
 FROM logon
 WHERE logon_type IN (3, 8, 10) AND NOT is_machine_account(user_name) AND coalesce(ip, workstation) IS NOT NULL

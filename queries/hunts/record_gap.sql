@@ -7,18 +7,7 @@
 -- default = 1
 -- description = "Only holes of so many records at least"
 -- ---
--- In a filtered export the record headers are numbered anew, so that its holes mean nothing.
-WITH numbered AS (
-    SELECT lower(computer) AS computer, channel, event_record_id::BIGINT AS number, event_time, event_key,
-        bool_and(coalesce(header_record_id = event_record_id, false)) OVER (PARTITION BY lower(computer), channel) AS is_whole
-    FROM event
-),
-stepped AS (
-    SELECT *, lag(number) OVER one AS before, lag(event_time) OVER one AS time_before, lag(event_key) OVER one AS key_before
-    FROM numbered WHERE is_whole WINDOW one AS (PARTITION BY computer, channel ORDER BY number, event_key)
-)
-SELECT computer, channel, before AS last_number, number AS next_number, number - before - 1 AS missing, time_before AS from_time, event_time AS to_time,
-    [key_before, event_key] AS event_keys
-FROM stepped
-WHERE number - before - 1 >= $min_missing
-ORDER BY missing DESC, computer, channel, before
+SELECT lower(computer) AS computer, channel, last_number, next_number, missing, from_time, to_time, event_keys
+FROM record_hole
+WHERE missing >= $min_missing
+ORDER BY missing DESC, computer, channel, last_number

@@ -7,6 +7,5 @@ SELECT event_time, computer, 'service' AS kind, service_name AS name, image_path
 UNION ALL
 SELECT event_time, computer, 'task ' || kind, task_name, command || coalesce(' ' || arguments, ''), user_name, event_key FROM scheduled_task WHERE kind <> 'deleted'
 UNION ALL
-SELECT event_time, computer, 'run key', key_path, new_value, user_name, event_key FROM registry_change
-WHERE kind = 'set' AND regexp_matches(key_path, '(?i)\\CurrentVersion\\(Policies\\Explorer\\)?Run(Once|OnceEx|Services)?\\')
+SELECT event_time, computer, 'run key', key_path, new_value, user_name, event_key FROM run_key
 ORDER BY event_time, event_key

@@ -49,9 +49,9 @@ known_to(number, is_violation, event_key, note) AS (
     UNION ALL SELECT 5, run_as_user_name IS NOT NULL, start_keys[1],
         coalesce(session.user_name || ' runs as ' || run_as_user_name, 'the process runs as its user')
         FROM session JOIN remoting_core USING (core_number) JOIN remoting_process USING (process_number) WHERE len(start_keys) > 0
-    UNION ALL SELECT 6, NOT regexp_matches(source_ip, '^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|127\.|f[cde]|::1)')
+    UNION ALL SELECT 6, NOT is_private_ip(source_ip)
             -- Public addresses of the case's own computers, and their neighbours, are no strangers.
-            AND regexp_extract(source_ip, '^.*[.:]') NOT IN (SELECT regexp_extract(ip, '^.*[.:]') FROM host_address), logon_key,
+            AND neighbourhood(source_ip) NOT IN (SELECT neighbourhood(ip) FROM host_address), logon_key,
         'from ' || source_ip FROM session WHERE source_ip IS NOT NULL AND logon_key IS NOT NULL
     UNION ALL SELECT 7, file_name(image) NOT IN ('system', 'svchost.exe'), event_key, image || ' listens on ' || destination_port
         FROM network_connection WHERE NOT is_outbound AND destination_port IN (5985, 5986)

@@ -1,6 +1,7 @@
 -- ---
 -- id = "account_change"
 -- title = "Changes of accounts and groups"
+-- materialize = true  # several detections read it: computed once for all of them
 -- description = """Accounts created, enabled, changed, deleted, locked; passwords reset; members added to and removed from
 -- groups. target_ is the account, or the group when a member is given; user_name is who did it."""
 -- ---
@@ -16,21 +17,21 @@ SELECT
         WHEN 4742 THEN 'computer account changed' WHEN 4743 THEN 'computer account deleted'
         WHEN 4729 THEN 'member removed' WHEN 4733 THEN 'member removed' WHEN 4757 THEN 'member removed'
         ELSE 'member added' END AS kind,
-    coalesce(target_user_name, event_data->>'OldTargetUserName') AS target_name,
+    coalesce(target_user_name, data.OldTargetUserName) AS target_name,
     known(target_domain_name) AS target_domain,      -- 4740: the computer where it was locked
-    event_data->>'TargetSid' AS target_sid,
-    known(event_data->>'NewTargetUserName') AS new_name,
-    known(event_data->>'MemberName') AS member_name, -- a distinguished name
-    known(event_data->>'MemberSid') AS member_sid,
+    data.TargetSid AS target_sid,
+    known(data.NewTargetUserName) AS new_name,
+    known(data.MemberName) AS member_name, -- a distinguished name
+    known(data.MemberSid) AS member_sid,
     subject_user_name AS user_name, subject_domain_name AS user_domain,
-    event_data->>'SubjectUserSid' AS user_sid,
+    data.SubjectUserSid AS user_sid,
     subject_logon_id AS logon_id,
-    as_integer(event_data->>'OldUacValue') AS old_uac,
-    as_integer(event_data->>'NewUacValue') AS new_uac,
-    known(event_data->>'AllowedToDelegateTo') AS allowed_to_delegate_to,
-    known(event_data->>'PasswordLastSet') AS password_last_set,
-    known(event_data->>'ServicePrincipalNames') AS service_principal_names
-FROM event
+    as_integer(data.OldUacValue) AS old_uac,
+    as_integer(data.NewUacValue) AS new_uac,
+    known(data.AllowedToDelegateTo) AS allowed_to_delegate_to,
+    known(data.PasswordLastSet) AS password_last_set,
+    known(data.ServicePrincipalNames) AS service_principal_names
+FROM (SELECT *, fields(event_data, 'OldTargetUserName, TargetSid, NewTargetUserName, MemberName, MemberSid, SubjectUserSid, OldUacValue, NewUacValue, AllowedToDelegateTo, PasswordLastSet, ServicePrincipalNames') AS data FROM event)
 WHERE event_id IN (4720, 4722, 4723, 4724, 4725, 4726, 4728, 4729, 4732, 4733, 4738, 4740, 4741, 4742, 4743, 4756, 4757,
                    4765, 4767, 4781)
     AND provider = 'Microsoft-Windows-Security-Auditing'

@@ -1,6 +1,7 @@
 -- ---
 -- id = "account_sid"
 -- title = "Accounts by SID"
+-- materialize = true  # counts all logons
 -- description = """One row a SID: the name and domain that the logs give it most often. For events that name a SID only."""
 -- ---
 WITH named AS (
@@ -9,6 +10,7 @@ WITH named AS (
     UNION ALL
     SELECT event_data->>'SubjectUserSid', subject_user_name, subject_domain_name
     FROM event WHERE event_id IN (4672, 4648) AND provider = 'Microsoft-Windows-Security-Auditing'
+        AND coalesce(subject_logon_id, 0) NOT IN (996, 997, 999)  -- the services' own, most of them: S-1-5-18, 19 and 20
     UNION ALL
     SELECT event_data->>'TargetSid', target_user_name, target_domain_name
     FROM event WHERE event_id = 4768 AND provider = 'Microsoft-Windows-Security-Auditing'

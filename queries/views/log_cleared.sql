@@ -1,6 +1,7 @@
 -- ---
 -- id = "log_cleared"
 -- title = "Event logs that were cleared"
+-- materialize = true  # several detections read it: computed once for all of them
 -- description = """Security 1102 and Eventlog 104 of other channels. UserData nests one level more: LogFileCleared."""
 -- ---
 SELECT

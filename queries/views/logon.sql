@@ -1,6 +1,7 @@
 -- ---
 -- id = "logon"
 -- title = "Successful logons"
+-- materialize = true  # several detections read it: computed once for all of them
 -- description = """One row a Security 4624: who logged on to which computer, how, from where, with which rights."""
 -- ---
 -- Fields: Security 4624. Version 0 (7, 2008 R2) has no ImpersonationLevel, version 1 (8, 2012) none of the columns from
@@ -18,26 +19,26 @@ SELECT
         WHEN 10 THEN 'remote interactive' WHEN 11 THEN 'cached interactive'
         WHEN 12 THEN 'cached remote interactive' WHEN 13 THEN 'cached unlock' ELSE logon_type::VARCHAR END AS logon_type_name,
     clean_ip(ip_address) AS ip,             -- NULL also where http.sys authenticated for WinRM
-    as_integer(event_data->>'IpPort') AS port,
+    as_integer(data.IpPort) AS port,
     known(workstation_name) AS workstation, -- what the client says of itself; Kerberos gives none
-    known(event_data->>'LogonProcessName') AS logon_process,
+    known(data.LogonProcessName) AS logon_process,
     known(authentication_package_name) AS authentication_package,
-    known(event_data->>'LmPackageName') AS lm_package,
-    as_integer(event_data->>'KeyLength') AS key_length,
-    clean_guid(event_data->>'LogonGuid') AS logon_guid,
-    known(event_data->>'TransmittedServices') AS transmitted_services,
-    CASE event_data->>'ImpersonationLevel'
+    known(data.LmPackageName) AS lm_package,
+    as_integer(data.KeyLength) AS key_length,
+    clean_guid(data.LogonGuid) AS logon_guid,
+    known(data.TransmittedServices) AS transmitted_services,
+    CASE data.ImpersonationLevel
         WHEN '%%1831' THEN 'anonymous' WHEN '%%1832' THEN 'identification' WHEN '%%1833' THEN 'impersonation'
         WHEN '%%1840' THEN 'delegation' END AS impersonation_level,
     known(subject_user_name) AS subject_user_name, known(subject_domain_name) AS subject_user_domain,
     subject_logon_id,
-    as_integer(event_data->>'ProcessId') AS process_id,
+    as_integer(data.ProcessId) AS process_id,
     known(process_name) AS process_name,
-    CASE event_data->>'RestrictedAdminMode' WHEN '%%1842' THEN true WHEN '%%1843' THEN false END AS is_restricted_admin,
-    CASE event_data->>'VirtualAccount' WHEN '%%1842' THEN true WHEN '%%1843' THEN false END AS is_virtual_account,
-    CASE event_data->>'ElevatedToken' WHEN '%%1842' THEN true WHEN '%%1843' THEN false END AS is_elevated,
-    nullif(as_integer(event_data->>'TargetLinkedLogonId'), 0) AS linked_logon_id,   -- the other half of a UAC split
-    known(event_data->>'TargetOutboundUserName') AS outbound_user_name,             -- type 9: whose credentials go out
-    known(event_data->>'TargetOutboundDomainName') AS outbound_user_domain
-FROM event
+    CASE data.RestrictedAdminMode WHEN '%%1842' THEN true WHEN '%%1843' THEN false END AS is_restricted_admin,
+    CASE data.VirtualAccount WHEN '%%1842' THEN true WHEN '%%1843' THEN false END AS is_virtual_account,
+    CASE data.ElevatedToken WHEN '%%1842' THEN true WHEN '%%1843' THEN false END AS is_elevated,
+    nullif(as_integer(data.TargetLinkedLogonId), 0) AS linked_logon_id,   -- the other half of a UAC split
+    known(data.TargetOutboundUserName) AS outbound_user_name,             -- type 9: whose credentials go out
+    known(data.TargetOutboundDomainName) AS outbound_user_domain
+FROM (SELECT *, fields(event_data, 'IpPort, LogonProcessName, LmPackageName, KeyLength, LogonGuid, TransmittedServices, ImpersonationLevel, ProcessId, RestrictedAdminMode, VirtualAccount, ElevatedToken, TargetLinkedLogonId, TargetOutboundUserName, TargetOutboundDomainName') AS data FROM event)
 WHERE event_id = 4624 AND provider = 'Microsoft-Windows-Security-Auditing'

@@ -11,18 +11,18 @@ SELECT
     known(target_user_name) AS user_name,
     known(target_domain_name) AS user_domain,
     lower(status) AS status,
-    lower(event_data->>'SubStatus') AS sub_status,
-    status_meaning(coalesce(nullif(event_data->>'SubStatus', '0x0'), status)) AS reason,
+    lower(data.SubStatus) AS sub_status,
+    status_meaning(coalesce(nullif(data.SubStatus, '0x0'), status)) AS reason,
     logon_type,
     clean_ip(ip_address) AS ip,
-    as_integer(event_data->>'IpPort') AS port,
-    known(coalesce(workstation_name, event_data->>'Workstation')) AS workstation,
+    as_integer(data.IpPort) AS port,
+    known(coalesce(workstation_name, data.Workstation)) AS workstation,
     CASE event_id WHEN 4625 THEN known(authentication_package_name) WHEN 4771 THEN 'Kerberos' ELSE 'NTLM' END
         AS authentication_package,
-    known(event_data->>'LogonProcessName') AS logon_process,
+    known(data.LogonProcessName) AS logon_process,
     known(process_name) AS process_name,
     subject_user_name,
     subject_logon_id
-FROM event
+FROM (SELECT *, fields(event_data, 'SubStatus, IpPort, Workstation, LogonProcessName') AS data FROM event)
 WHERE event_id IN (4625, 4771, 4776) AND provider = 'Microsoft-Windows-Security-Auditing'
     AND NOT (event_id = 4776 AND coalesce(status, '0x0') = '0x0')

@@ -14,11 +14,6 @@ FROM event
 WHERE event_id IN (17, 18) AND provider = 'Microsoft-Windows-Sysmon'
 UNION ALL
 SELECT
-    event_key, event_time, host, computer, event_id,
-    ltrim(event_data->>'RelativeTargetName', '\'),
-    NULL,
-    account(subject_domain_name, subject_user_name),
-    clean_ip(ip_address),
-    subject_logon_id
-FROM event
-WHERE event_id = 5145 AND provider = 'Microsoft-Windows-Security-Auditing' AND event_data->>'ShareName' ILIKE '%\IPC$'
+    event_key, event_time, host, computer, event_id, ltrim(path, '\'), NULL, user_name, ip, logon_id
+FROM share_access
+WHERE event_id = 5145 AND upper(share) = 'IPC$'

@@ -1,6 +1,7 @@
 -- ---
 -- id = "network_connection"
 -- title = "Network connections of processes"
+-- materialize = true  # its fields are read from JSON and cleaned once for all that join on addresses
 -- description = """Sysmon 3 and Security 5156 (allowed by the firewall; by policy) as one shape."""
 -- ---
 -- 5156: Direction %%14593 is outbound, %%14592 inbound; the image is a device path. WinRM listens in http.sys: image System.

@@ -1,6 +1,7 @@
 -- ---
 -- id = "notable_script_block"
 -- title = "Script blocks with offensive words or a flag by Windows"
+-- materialize = true  # several detections read it: computed once for all of them
 -- description = """4104 blocks that name offensive tools or calls, or that PowerShell flagged, in bouts of one process; bouts
 -- with and without offensive words are kept apart. keywords is empty where only Windows flagged them."""
 -- ---

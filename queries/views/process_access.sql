@@ -1,6 +1,7 @@
 -- ---
 -- id = "process_access"
 -- title = "Processes opened by other processes"
+-- materialize = true  # several detections read it: computed once for all of them
 -- description = """One row a Sysmon 10: which process opened which other one, and with which rights."""
 -- ---
 -- Sysmon writes these GUIDs as ...GUID, in its other events as ...Guid.

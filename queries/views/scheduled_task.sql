@@ -1,6 +1,7 @@
 -- ---
 -- id = "scheduled_task"
 -- title = "Scheduled tasks created, changed, deleted"
+-- materialize = true  # several detections read it: computed once for all of them
 -- description = """Security 4698 to 4702 (by policy; with the task's XML) and TaskScheduler/Operational 106, 140, 141."""
 -- ---
 -- The XML stands in TaskContent, in TaskContentNew of 4702; 4699 has it in some builds only.

@@ -1,6 +1,7 @@
 -- ---
 -- id = "share_access"
 -- title = "Shares and files on them opened from the network"
+-- materialize = true  # several detections read it: computed once for all of them
 -- description = """Security 5140 (a share) and 5145 (a file or pipe on it; by policy)."""
 -- ---
 SELECT
@@ -8,9 +9,9 @@ SELECT
     account(subject_domain_name, subject_user_name) AS user_name,
     subject_logon_id AS logon_id,
     clean_ip(ip_address) AS ip,
-    as_integer(event_data->>'IpPort') AS port,
-    regexp_extract(event_data->>'ShareName', '([^\\]*)$', 1) AS share,
-    known(event_data->>'RelativeTargetName') AS path,
-    as_integer(event_data->>'AccessMask') AS access_mask      -- 0x2 writes or creates, 0x10000 deletes
-FROM event
+    as_integer(data.IpPort) AS port,
+    regexp_extract(data.ShareName, '([^\\]*)$', 1) AS share,
+    known(data.RelativeTargetName) AS path,
+    as_integer(data.AccessMask) AS access_mask      -- 0x2 writes or creates, 0x10000 deletes
+FROM (SELECT *, fields(event_data, 'IpPort, ShareName, RelativeTargetName, AccessMask') AS data FROM event)
 WHERE event_id IN (5140, 5145) AND provider = 'Microsoft-Windows-Security-Auditing'

@@ -1,6 +1,7 @@
 -- ---
 -- id = "winrm"
 -- title = "WinRM events"
+-- materialize = true  # several detections read it: computed once for all of them
 -- description = """Every event of WinRM/Operational as one shape: on the source the connections it opened, on the target
 -- shells, authentications and refusals. user_sid is who wrote the event; user_name is told by 169 and newer 91 only."""
 -- ---

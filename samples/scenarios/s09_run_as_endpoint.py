@@ -46,7 +46,11 @@ def tell(story: Story) -> None:
     witnesses = shell.truth.witnesses
     switch = [*witnesses["shell"], *witnesses["run_as_logon"], tgt, command, *witnesses["host_process"]]
     story.expect(
-        "remoting_identity_switch", srv02, "91 by jdoe, the session's process by svc-deploy", [command], switch
+        "remoting_identity_switch",
+        srv02,
+        "91 by jdoe, the session's process by svc-deploy; the endpoint was registered that morning",
+        [command],
+        [*switch, *registered],
     )
     at = story.clock("11:14:20.910")
     scripts = shell.script(at - milliseconds(90), "Invoke-Command SRV03.corp.example.test { Get-Service }")

@@ -274,3 +274,19 @@ def read_until(descriptor: int, wanted: bytes, seconds: float = 30) -> bytes:
         elif not wanted:
             break
     return data
+
+
+def test_detect_shows_its_steps_on_a_terminal_and_none_in_a_pipe(case: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "case.duckdb"
+    copy.write_bytes(case.read_bytes())
+    command = [sys.executable, "-m", "evtxhunt", "detect", "--case", str(copy)]
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=follower, close_fds=True)
+    os.close(follower)
+    shown = read_until(leader, b"no findings")
+    assert process.wait(timeout=60) == 0
+    os.close(leader)
+    assert b"remoting_session" in shown, "a table"
+    assert b"wsman_fan_out" in shown, "a detection"
+    piped = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
+    assert [piped[0], piped[1].split(" ", 1)[1], len(piped)] == ["(0 rows)", "detections: no findings", 2]

@@ -67,16 +67,16 @@ def record_json(event: Mapping[str, Any], record_id: int) -> str:
 
 
 def replace_events(store: CaseStore, events: Sequence[Mapping[str, Any]]) -> None:
-    """Makes these all the events of a case; event_key and EventRecordID count them from 1."""
+    """Makes these all the events of a case; event_key counts them from 1, as EventRecordID does without record_id."""
     rows = [
         {
             "event_key": key,
             "source_file_id": 1,
             "host": None,
-            "header_record_id": key,
+            "header_record_id": event.get("header_record_id", event.get("record_id", key)),
             "written_filetime": int((event["time"].astimezone(UTC) - FILETIME_EPOCH).total_seconds()) * 10**7,
             "record_offset": 4096 + 512 * key,
-            "record_json": record_json(event, key),
+            "record_json": record_json(event, event.get("record_id", key)),
         }
         for key, event in enumerate(events, start=1)
     ]

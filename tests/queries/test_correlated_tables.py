@@ -242,3 +242,54 @@ def test_real_obfuscation_is_decoded(real_case: RealCase) -> None:
         "SELECT DISTINCT method FROM decoded_text WHERE text ILIKE '%New-Object Net.WebClient%' ORDER BY method"
     ).fetchall()
     assert found == [("joined strings",), ("numbers",), ("reversed",)]
+
+
+def logged_on(seconds: float, **data: str) -> dict[str, Any]:
+    logon = {"TargetUserName": "bob", "TargetDomainName": "CORP", "LogonType": "3", "TargetLogonId": "0x777"}
+    return security(4624, seconds, **{**logon, **data})
+
+
+def gave_credentials(seconds: float, **data: str) -> dict[str, Any]:
+    given = {
+        "SubjectUserName": "alice",
+        "SubjectLogonId": "0x111",
+        "TargetUserName": "BOB",
+        "TargetServerName": "srv01",
+    }
+    return {**security(4648, seconds, **{**given, **data}), "computer": "WS01.example.test"}
+
+
+TICKET = "{00000000-0000-0000-0000-00000000abcd}"
+
+
+@pytest.mark.parametrize(
+    ("given", "logon", "rule"),
+    [
+        ([gave_credentials(0)], logged_on(60), "server, user and time"),
+        ([gave_credentials(0)], logged_on(61), None),
+        ([gave_credentials(0, TargetUserName="eve")], logged_on(1), None),
+        ([gave_credentials(0, TargetServerName="SRV02")], logged_on(1), None),
+        # Another server's name, as with an alias: the ticket is the same.
+        (
+            [gave_credentials(0, TargetServerName="alias", TargetLogonGuid=TICKET)],
+            logged_on(200, LogonGuid=TICKET),
+            "logon guid",
+        ),
+        # The right name and time, but another ticket.
+        ([gave_credentials(0, TargetLogonGuid=TICKET)], logged_on(1, LogonGuid=TICKET.replace("a", "b")), None),
+    ],
+)
+def test_a_logon_names_where_its_credentials_were_given(
+    given: list[dict[str, Any]], logon: dict[str, Any], rule: str | None, load: Any
+) -> None:
+    connection = load(*given, logon)
+    expected = ("ws01.example.test", "alice", 0x111, 1, rule) if rule else (None, None, None, None, None)
+    assert connection.execute(
+        "SELECT credential_computer, credential_user_name, credential_logon_id, credential_key, credential_rule"
+        " FROM logon_session"
+    ).fetchall() == [expected]
+
+
+def test_of_several_credentials_the_nearest_is_a_logons(load: Any) -> None:
+    connection = load(gave_credentials(0), gave_credentials(20, SubjectUserName="carol"), logged_on(21))
+    assert connection.execute("SELECT credential_user_name FROM logon_session").fetchall() == [("carol",)]

@@ -1,10 +1,14 @@
 """Shipped queries are clean; a broken file is told by file and line, and every detection is well documented."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from evtxhunt.detect import run_detection
 from evtxhunt.pipeline.query import QuerySet, lint
+from evtxhunt.query_file import read_query
+from tests.queries.conftest import SyntheticCase
 
 QUERIES = Path(__file__).parent.parent.parent / "queries"
 HEADER = """\
@@ -109,6 +113,55 @@ def test_a_query_that_does_not_fit_the_case_is_told(select: str, message: str, t
     assert [problem.path for problem in problems] == [path]
     assert problems[0].text.startswith(f"{path}: ")
     assert message in problems[0].text
+
+
+LEVELS = HEADER.replace('"low"', '"low"\n-- other_levels = ["high"]')
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            HEADER.replace('"low"', '"low"\n-- other_levels = ["low"]') + SELECT,
+            ":5: other_levels must be a list of levels besides",
+        ),
+        (LEVELS + SELECT, ": a detection with other_levels has a column level that says which"),
+        (
+            HEADER + SELECT.replace("AS evidence", "AS evidence, 'high' AS level"),
+            ": a detection with other_levels has a column level that says which",
+        ),
+    ],
+)
+def test_levels_of_findings_are_declared(text: str, message: str, tmp_path: Path) -> None:
+    path = write(tmp_path, text)
+    _, problems = lint(tmp_path)
+    assert [f"{path}{message}" in problem.text for problem in problems] == [True]
+
+
+@pytest.mark.parametrize(
+    ("level", "wanted"), [("'high'", "high"), ("NULL", "low"), ("'critical'", None), ("'hgh'", None)]
+)
+def test_a_finding_may_have_a_level_of_its_own(
+    level: str, wanted: str | None, tmp_path: Path, synthetic_case: SyntheticCase
+) -> None:
+    text = LEVELS + SELECT.replace("AS evidence", f"AS evidence, {level} AS level")
+    assert lint(write(tmp_path, text).parent.parent) == (1, [])
+    cleared = {
+        "time": datetime(2026, 5, 1, tzinfo=UTC),
+        "channel": "Security",
+        "provider": "Microsoft-Windows-Eventlog",
+        "event_id": 1102,
+        "computer": "WS01",
+    }
+    run = run_detection(
+        synthetic_case([cleared]), read_query(tmp_path / "detections" / "broken.sql", "detection"), None
+    )
+    if wanted is None:
+        assert run.findings is None
+        assert "level must be the header's level or one of its other_levels" in (run.error or "")
+    else:
+        assert run.findings is not None
+        assert [(finding.level, finding.details) for finding in run.findings] == [(wanted, {})]
 
 
 def test_detections_are_short_and_say_what_they_need(query_set: QuerySet) -> None:

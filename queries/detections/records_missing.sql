@@ -1,0 +1,44 @@
+-- ---
+-- id = "records_missing"
+-- title = "Records are missing inside a log"
+-- level = "low"
+-- other_levels = ["medium"]  # of the Security log, or while other logs of the computer went on
+-- attack = ["T1070.001"]
+-- description = """EventRecordIDs in the middle of a log that is no filtered export are in no file of the case: cut out, lost, or not collected. Medium if
+-- it is the Security log, or if other logs of the computer wrote on in that time. What a clearing explains is security_log_cleared, what
+-- could not be read is in parse_failure."""
+-- false_positives = ["A log that rolled over between two collections", "Damaged files of which whole chunks are gone"]
+-- references = ["https://attack.mitre.org/techniques/T1070/001/"]
+-- requires = [{channel = "Security", event_id = []}, {channel = "System", event_id = []}]
+-- [params.min_missing]
+-- type = "integer"
+-- default = 1
+-- description = "Records that are missing at least"
+-- [params.min_other_records]
+-- type = "integer"
+-- default = 10
+-- description = "So many records of other logs within the hole show that the computer went on"
+-- ---
+-- A log with a record that could not be read has its hole explained. After a clearing the first record is 1102 or 104.
+WITH unexplained AS (
+    SELECT * FROM record_hole AS hole
+    WHERE missing >= $min_missing AND next_event_id NOT IN (104, 1102)
+        AND NOT EXISTS (FROM source_file WHERE lower(source_file.computer) = lower(hole.computer) AND source_file.channel = hole.channel AND status = 'damaged')
+        AND NOT EXISTS (FROM log_cleared WHERE lower(log_cleared.computer) = lower(hole.computer) AND cleared_channel = hole.channel
+            AND log_cleared.event_time BETWEEN hole.from_time AND hole.to_time)
+),
+judged AS (
+    SELECT *, (SELECT count(*) FROM event WHERE lower(event.computer) = lower(hole.computer) AND event.channel <> hole.channel
+            AND event.event_time > hole.from_time AND event.event_time < hole.to_time) AS other_records
+    FROM unexplained AS hole
+)
+SELECT min(from_time) AS event_time, arg_min(host, next_number) AS host, computer, NULL::VARCHAR AS user_name,
+    counted(sum(missing)::BIGINT, 'record') || ' of the log ' || channel || ' of ' || coalesce(computer, 'an unnamed computer') || ' are in no file, '
+        || CASE WHEN count(*) = 1 THEN 'between #' || min(last_number) || ' and #' || max(next_number) ELSE 'in ' || count(*) || ' holes from #' || min(last_number) || ' to #' || max(next_number) END
+        || ' (' || show_span(min(from_time), max(to_time)) || ')'
+        || CASE WHEN max(other_records) >= $min_other_records THEN '; other logs wrote ' || counted(max(other_records), 'record') || ' in one hole' ELSE '' END AS summary,
+    -- The records on both sides of the ten widest holes.
+    list_sort(list_distinct(flatten(list(event_keys ORDER BY missing DESC, next_number)[1:10]))) AS evidence, channel, sum(missing)::BIGINT AS missing, count(*) AS holes,
+    CASE WHEN channel = 'Security' OR max(other_records) >= $min_other_records THEN 'medium' END AS level
+FROM judged GROUP BY computer, channel
+ORDER BY event_time, evidence
