@@ -82,14 +82,14 @@ def test_scope_holds_for_lines_and_sessions_alike(case: Path) -> None:
 
 def test_what_does_not_fit_is_left_out_by_weight_and_counted(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     query_set = load_query_set()
-    monkeypatch.setattr(report_lines, "MOST_LINES", 60)
+    monkeypatch.setattr(report_lines, "MOST_LINES", 80)
     few = gather_report(case, query_set, ReportOptions())
-    assert len(few.lines) == 60
+    assert len(few.lines) == 80
     kinds = {line.kind for line in few.lines}
     assert {"finding", "session", "hop", "log cleared"} <= kinds and "logon" not in kinds
     html = write_report(case, query_set, ReportOptions())
     total = sum(count for _, count in few.line_kinds)
-    assert f"<strong>{total - 60 + len(few.findings)} lines left out</strong> of {total}" in html
+    assert f"<strong>{total - 80 + len(few.findings)} lines left out</strong> of {total}" in html
     assert "evtxhunt timeline --format csv -o timeline.csv" in html
 
 
