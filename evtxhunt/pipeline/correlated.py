@@ -171,7 +171,7 @@ class Case:
         return self._table(DETECTIONS, host, None)
 
     def timeline(self, story: Story | None = None) -> pa.Table:
-        """The story in plain sentences: event_time, computer, kind, text, records, session_id, event_keys, user_name."""
+        """The story: event_time, computer, kind, text, records, session_id, event_keys, user_name."""
         with timeline_of(story or Story(), self.path, memory_limit=self._memory_limit) as rows:
             return rows.arrow_reader().read_all()
 

@@ -418,11 +418,16 @@ def test_print_has_sessions_and_no_controls(open_report: Opener) -> None:
     shown.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     shown.page.emulate_media(media="print")
     expect(shown.page.locator("#printed-sessions .steps")).to_have_count(2)
+    expect(shown.page.locator("#printed-lines tbody tr")).to_have_count(238)
+    expect(shown.page.locator("#rows-view")).to_be_hidden()
+    shown.page.set_viewport_size({"width": 794, "height": 1123})  # A4 at 96 dots an inch
+    assert shown.page.evaluate("document.documentElement.scrollWidth") <= 794
     expect(shown.page.locator(".page-nav")).to_be_hidden()
     expect(shown.page.locator("#zoom-tools")).to_be_hidden()
     assert shown.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     shown.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     expect(shown.page.locator("#printed-sessions .steps")).to_have_count(0)
+    expect(shown.page.locator("#printed-lines")).to_be_hidden()
     shown.check()
 
 
