@@ -159,6 +159,16 @@ function drawNotes() {
   }
 }
 
+// The notes that came with the report name what they are on, where that is in it.
+function nameNotes() {
+  for (const place of document.querySelectorAll(".note-on")) {
+    const target = targetOf(data.notes[Number(place.dataset.note)].key);
+    if (target !== null) {
+      place.replaceChildren(element("a", { href: `#${target[1]}` }, label(target[0], 160)));
+    }
+  }
+}
+
 document.getElementById("notes-button").addEventListener("click", () => {
   drawNotes();
   notesDialog.showModal();

@@ -42,14 +42,25 @@ class Table {
   }
 }
 
-if (typeof DecompressionStream === "undefined") {
+// What needs no script is there already; the reader is told why there is no more.
+function tellTrouble(reason) {
   const trouble = document.getElementById("script-trouble");
-  trouble.textContent = "This browser is too old to unpack the data of this page (it lacks DecompressionStream): what follows is the part that needs no script.";
+  trouble.textContent = `${reason} What follows is the part of the report that needs no script.`;
   trouble.hidden = false;
+}
+
+if (typeof DecompressionStream === "undefined") {
+  tellTrouble("This browser is too old to unpack the data of this page: it lacks DecompressionStream.");
   return;
 }
 
-const data = await unpack("report-data");
+let data = null;
+try {
+  data = await unpack("report-data");
+} catch (error) {
+  tellTrouble(`The data of this page could not be unpacked (${error.name}): the file is damaged, or too large for this browser.`);
+  return;
+}
 const records = new Table(data.records);
 const lines = new Table(data.lines);
 

@@ -117,7 +117,7 @@ function drawBars(lane) {
   const bars = [];
   for (const session of data.sessions) {
     const y = lane.tracks[session.session_id];
-    if (y !== undefined) {
+    if (y !== undefined && !isHidden(sessionKey(session))) {
       const host = hostOf(session.target);
       const start = placeOf(shownTime(session.start_time, host));
       const end = placeOf(shownTime(session.end_time ?? session.start_time + 60e6, host));

@@ -1,7 +1,8 @@
 // The story line by line: filtered, scrolled through by drawing only what is in sight, each line opening to its records.
 
 const rowsForm = document.getElementById("rows-filters");
-const rowsView = document.getElementById("rows-view");
+const rowsGrid = document.getElementById("rows-grid");
+const rowsView = document.getElementById("rows-view"); // what scrolls within it
 const rowsSpace = document.getElementById("rows-space");
 const rowsStatus = document.getElementById("rows-status");
 const rowDetails = document.getElementById("row-details");
@@ -130,7 +131,7 @@ function drawRows(isForced = false) {
 function refreshRows() {
   shownLines = matchingLines();
   rowsSpace.style.height = `${Math.min(MOST_HEIGHT, shownLines.length * rowHeight())}px`;
-  rowsView.setAttribute("aria-rowcount", String(shownLines.length + 1));
+  rowsGrid.setAttribute("aria-rowcount", String(shownLines.length + 1));
   rowsStatus.textContent = shownLines.length === lines.length ? `${count(lines.length, "line")}.`
     : `${shownLines.length.toLocaleString("en-US")} of ${count(lines.length, "line")}.`;
   drawRows(true);
@@ -177,10 +178,10 @@ function chooseRow(line) {
     node.setAttribute("aria-selected", String(node.id === `line-${line}`));
   }
   if (line === null) {
-    rowsView.removeAttribute("aria-activedescendant");
-    rowsView.focus();
+    rowsGrid.removeAttribute("aria-activedescendant");
+    rowsGrid.focus();
   } else {
-    rowsView.setAttribute("aria-activedescendant", `line-${line}`);
+    rowsGrid.setAttribute("aria-activedescendant", `line-${line}`);
   }
   drawDetails();
   redraw();
@@ -284,7 +285,7 @@ function startRows() {
     refreshRows();
   });
   rowsView.addEventListener("scroll", () => drawRows(), { passive: true });
-  rowsView.addEventListener("keydown", moveRow);
+  rowsGrid.addEventListener("keydown", moveRow);
   rowsSpace.addEventListener("click", (event) => {
     const node = event.target.closest(".line");
     if (node !== null) {

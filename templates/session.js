@@ -174,6 +174,16 @@ function sessionContent(session) {
   return content;
 }
 
+// Rows of the table of sessions, which came without script, follow what is hidden.
+function hideSessions() {
+  for (const session of data.sessions) {
+    const row = document.getElementById(`session-${Number(session.session_id)}`);
+    if (row !== null) {
+      row.hidden = isHidden(sessionKey(session));
+    }
+  }
+}
+
 function showSession(session) {
   const place = data.sessions.indexOf(session);
   const [before, after] = [data.sessions[place - 1], data.sessions[place + 1]];

@@ -113,9 +113,12 @@ refreshRows();
 startGraph();
 refillTimes();
 startTheme();
+hideSessions();
+nameNotes();
 marksChanged();
 markListeners.push((isListChanged) => {
   if (isListChanged) {
+    hideSessions();
     groupFindings();
     drawFindings();
     redraw();

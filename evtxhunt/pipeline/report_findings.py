@@ -6,10 +6,12 @@ import duckdb
 
 from evtxhunt.model import Level, ReportDetection, ReportFinding
 from evtxhunt.pipeline.query import QuerySet
-from evtxhunt.pipeline.report_records import MOST_RECORDS_EACH, RecordPicker
+from evtxhunt.pipeline.report_records import LONGEST_NAME, MOST_RECORDS_EACH, RecordPicker, cut_sql
 
 # A report is one file that a browser must open: it shows at most so much and says what it leaves out.
 MOST_FINDINGS = 10_000
+_LONGEST_SUMMARY = 4_000  # characters
+_LONGEST_DETAILS = 8_000
 
 
 def in_scope(alias: str) -> str:
@@ -49,8 +51,9 @@ class Findings:
         for finding_id, record_count, key in evidence:
             self._evidence.setdefault(finding_id, ([], record_count))[0].append(key)
         self._rows = connection.execute(
-            "SELECT finding_id, detection_id, title, level, attack, event_time, host, computer, user_name, summary,"
-            f" details FROM ({chosen}) ORDER BY finding_id",
+            "SELECT finding_id, detection_id, title, level, attack, event_time, host, computer,"
+            f" {cut_sql('user_name', LONGEST_NAME)}, {cut_sql('summary', _LONGEST_SUMMARY)},"
+            f" {cut_sql('details', _LONGEST_DETAILS)} FROM ({chosen}) ORDER BY finding_id",
             limits,
         ).fetchall()
 

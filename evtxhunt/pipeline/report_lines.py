@@ -8,11 +8,12 @@ import duckdb
 from evtxhunt.detect import find_query
 from evtxhunt.model import ReportFinding
 from evtxhunt.pipeline.query import QuerySet
-from evtxhunt.pipeline.report_records import MOST_RECORDS_EACH, RecordPicker
+from evtxhunt.pipeline.report_records import LONGEST_NAME, MOST_RECORDS_EACH, RecordPicker, cut_sql
 from evtxhunt.report_model import ReportLine
 
 # A browser must open the report; `evtxhunt timeline` tells the rest.
 MOST_LINES = 100_000
+_LONGEST_LINE = 1_000  # characters; the records behind it have all of it
 
 # What is kept when not all can be: sessions and hops, what ran in them, then what changes a system, then all else.
 _RANK = """CASE WHEN kind IN ('session', 'hop', 'log cleared') THEN 0 WHEN session_id IS NOT NULL THEN 1
@@ -20,7 +21,7 @@ _RANK = """CASE WHEN kind IN ('session', 'hop', 'log cleared') THEN 0 WHEN sessi
     WHEN kind IN ('process', 'logon failure') THEN 3 ELSE 4 END"""
 _EARLIEST, _LATEST = datetime(1, 1, 1), datetime(9999, 1, 1)
 
-_Row = tuple[datetime, str | None, str | None, str, str | None, str, int | None, list[int]]
+_Row = tuple[datetime, str | None, str | None, str, str | None, str, int | None, list[int], int]
 
 
 class Lines:
@@ -45,7 +46,9 @@ class Lines:
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE report_line AS"
             " SELECT row_number() OVER () AS line_number, event_time, computer,"
-            f" kind, user_name, text, session_id, event_keys FROM ({hunt.sql}) WHERE kind <> 'finding'",
+            f" kind, {cut_sql('user_name', LONGEST_NAME)} AS user_name, {cut_sql('text', _LONGEST_LINE)} AS text,"
+            f" session_id, event_keys[:{MOST_RECORDS_EACH}] AS event_keys, len(event_keys) AS record_count"
+            f" FROM ({hunt.sql}) WHERE kind <> 'finding'",
             values,
         )
         scope = (
@@ -58,7 +61,8 @@ class Lines:
         ).fetchall()
         self._rows: list[_Row] = connection.execute(
             f"""
-            SELECT event_time, computer, place.host, kind, user_name, text, session_id, event_keys FROM (
+            SELECT event_time, computer, place.host, kind, user_name, text, session_id, event_keys,
+                record_count FROM (
                 SELECT report_line.*, place.host {scope} ORDER BY {_RANK}, line_number LIMIT {room}
             ) AS place ORDER BY line_number
             """,
@@ -69,7 +73,7 @@ class Lines:
     def want(self, picker: RecordPicker) -> None:
         """Asks for the records behind the lines."""
         for row in self._rows:
-            picker.want(row[7][:MOST_RECORDS_EACH], 2)
+            picker.want(row[7], 2)
 
     def make(
         self,
@@ -80,8 +84,8 @@ class Lines:
     ) -> tuple[ReportLine, ...]:
         """The lines with the findings between them, in order of time; `channels` are those of the read records."""
         lines = [_finding_line(finding, session_of, channels) for finding in findings]
-        for time, computer, host, kind, user_name, text, session_id, event_keys in self._rows:
-            records = picker.place(event_keys[:MOST_RECORDS_EACH])
+        for time, computer, host, kind, user_name, text, session_id, event_keys, record_count in self._rows:
+            records = picker.place(event_keys)
             channel = channels[records[0]] if records else None
             lines.append(
                 ReportLine(
@@ -95,7 +99,7 @@ class Lines:
                     session_id,
                     None,
                     records,
-                    len(event_keys),
+                    record_count,
                 )
             )
         # Python's sort is stable: findings stand before other lines of the same moment, the rest keep their order.
@@ -111,7 +115,7 @@ def _finding_line(finding: ReportFinding, session_of: Mapping[int, int], channel
         channel=channels[finding.records[0]] if finding.records else None,
         kind="finding",
         user_name=finding.user_name,
-        text=f"{finding.title}: {finding.summary}",
+        text=f"{finding.title}: {finding.summary}"[: 2 * _LONGEST_LINE],
         session_id=min(sessions, default=None),
         finding_id=finding.finding_id,
         records=finding.records,

@@ -11,6 +11,19 @@ from evtxhunt.model import ReportRecord
 # 64 KiB, so that a case full of the largest ones must not fill the page.
 _MOST_EVENT_DATA = 100_000_000
 MOST_RECORDS_EACH = 25
+# Names have tens of characters; a forged record may claim tens of thousands, in each of 100,000 records.
+LONGEST_NAME = 500
+
+
+def cut_sql(column: str, length: int) -> str:
+    """SQL for a text of at most so many characters; one that is longer ends by saying how long it is in the case."""
+    return (
+        f"CASE WHEN len({column}) > {length} THEN left({column}, {length})"
+        f" || '… ({length} of ' || len({column}) || ' characters)' ELSE {column} END"
+    )
+
+
+_NAMES = ", ".join(cut_sql(name, LONGEST_NAME) for name in ("host", "computer", "channel", "provider"))
 
 
 class RecordPicker:
@@ -38,7 +51,7 @@ class RecordPicker:
                     sum(coalesce(len(event_data), 0)) OVER (ORDER BY rank, event_key) <= {_MOST_EVENT_DATA} AS fits
                 FROM event JOIN wanted_record USING (event_key)
             )
-            SELECT event_key, event_time, host, computer, channel, provider, event_id, event_record_id, user_sid,
+            SELECT event_key, event_time, {_NAMES}, event_id, event_record_id, {cut_sql("user_sid", LONGEST_NAME)},
                 CASE WHEN fits THEN event_data END, source_file_id, record_offset, event_data IS NOT NULL AND NOT fits
             FROM sized ORDER BY event_key
             """

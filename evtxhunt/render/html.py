@@ -95,6 +95,7 @@ def render_html(report: Report, templates: Path) -> str:
             first_lines=report.lines[:_LINES_WITHOUT_SCRIPT],
             rows_at_once=_ROWS_AT_ONCE,
             levels=WORST_FIRST,
+            evidence_sha256=data["case"],
             zones=time_zones(report.time_zone),
             policy=_content_security_policy(style, script),
             style=Markup(style),

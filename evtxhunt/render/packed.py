@@ -68,8 +68,10 @@ def _differences(values: list[object]) -> Iterator[int | str | None]:
 
 def compress(value: object) -> Markup:
     """JSON, deflated, as base64: nothing in it could end its element."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return Markup(base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii"))  # letters, digits, + / =
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # A lone surrogate, which UTF-8 cannot hold, becomes \udXXX: an escape that JSON knows.
+    content = text.encode("utf-8", "backslashreplace")
+    return Markup(base64.b64encode(zlib.compress(content, 9)).decode("ascii"))  # letters, digits, + / =
 
 
 def pack_blocks(texts: Sequence[str | None]) -> tuple[list[int], list[Markup]]:

@@ -142,9 +142,9 @@ def page_data(
 
 
 def case_key(report: Report) -> str:
-    """The same for the same evidence: a hash over the hashes of all logs. Marks in the browser are kept by it."""
+    """SHA-256 over the sorted hashes of all logs, one a line: the same for the same evidence. Marks are kept by it."""
     hashes = sorted({source.sha256 for source in report.sources})
-    return hashlib.sha256("\n".join(hashes).encode("utf-8", "replace")).hexdigest()[:32]
+    return hashlib.sha256("\n".join(hashes).encode("utf-8", "replace")).hexdigest()
 
 
 def _span(axis: Axis | None) -> list[object] | None:

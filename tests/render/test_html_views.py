@@ -168,7 +168,8 @@ def test_only_lines_in_sight_are_in_the_page_and_scrolling_brings_the_rest(open_
     view = shown.page.locator("#rows-view")
     lines = shown.page.locator("#rows-space .line")
     assert 10 < lines.count() < 40
-    assert view.get_attribute("aria-rowcount") == "239"
+    assert shown.page.locator("#rows-grid").get_attribute("aria-rowcount") == "239"
+    assert shown.page.locator("#rows-grid [role=columnheader]").all_inner_texts()[:3] == ["Time", "Host", "Kind"]
     view.evaluate("node => { node.scrollTop = node.scrollHeight; }")
     expect(lines.last).to_have_attribute("aria-rowindex", "239")
     assert lines.count() < 40
@@ -184,11 +185,11 @@ def test_a_line_opens_by_click_and_by_keys_to_its_records(open_report: Opener) -
     details.get_by_role("button", name="Raw").first.click()
     expect(details.locator(".raw")).to_contain_text("SHA-256 of the log")
     expect(shown.page.locator("#timeline-picture .cursor")).to_have_count(1)
-    shown.page.locator("#rows-view").focus()
+    shown.page.locator("#rows-grid").focus()
     shown.page.keyboard.press("End")
     last = shown.page.locator('#rows-space .line[aria-selected="true"]')
     expect(last).to_have_attribute("aria-rowindex", "239")
-    assert shown.page.locator("#rows-view").get_attribute("aria-activedescendant") == last.get_attribute("id")
+    assert shown.page.locator("#rows-grid").get_attribute("aria-activedescendant") == last.get_attribute("id")
     shown.page.keyboard.press("ArrowUp")
     expect(last).to_have_attribute("aria-rowindex", "238")
     shown.page.keyboard.press("Enter")
@@ -466,3 +467,42 @@ def test_nonsense_in_the_address_does_nothing(open_report: Opener) -> None:
         shown = open_report(report, place=place)
         expect(shown.page.locator("#rows-status")).to_contain_text("238 lines.")
         shown.check()
+
+
+def test_a_hidden_session_leaves_table_and_picture_until_it_is_shown_again(open_report: Opener) -> None:
+    shown = open_report(realistic_report(), place="session-2")
+    shown.page.get_by_role("button", name="Hide this session").click()
+    shown.page.get_by_role("link", name="← All sessions").click()
+    expect(shown.page.locator("#session-2")).to_be_hidden()
+    expect(shown.page.locator("#session-1")).to_be_visible()
+    expect(shown.page.locator("a.bar")).to_have_count(1)
+    shown.page.locator("#notes-button").click()
+    shown.page.get_by_label("Show what is hidden").check()
+    expect(shown.page.locator("a.bar")).to_have_count(2)
+    shown.check()
+
+
+def test_notes_that_came_with_the_report_are_on_its_page_and_name_what_they_are_on(open_report: Opener) -> None:
+    report = realistic_report()
+    finding = report.findings[0]
+    record = report.records[finding.records[0]]
+    key = f"finding/{finding.detection_id}/{report.sources[record.source].sha256[:16]}@{record.record_offset}"
+    notes = (ReportNote(key, True, False, "ours"), ReportNote("line/x/y", False, False, "<b>elsewhere</b>"))
+    shown = open_report(replace(report, notes=notes))
+    given = shown.page.locator("#given-notes li")
+    expect(given.first.get_by_role("link")).to_have_attribute("href", f"#finding-{finding.finding_id}")
+    expect(given.last).to_contain_text("line/x/y: <b>elsewhere</b>")
+    plain = open_report(replace(report, notes=notes), has_script=False)
+    expect(plain.page.locator("#given-notes li").first).to_contain_text("ours")
+    shown.check()
+
+
+def test_a_damaged_file_says_so_and_shows_what_needs_no_script(open_report: Opener, tmp_path: Path) -> None:
+    shown = open_report(realistic_report())
+    html = shown.page.content()
+    damaged = re.sub(r'(id="report-data">)[^<]{400}', r"\g<1>" + "A" * 400, html.replace(' data-ready="yes"', ""))
+    path = tmp_path / "damaged.html"
+    path.write_text("<!DOCTYPE html>" + damaged, encoding="utf-8")
+    shown.page.goto(path.as_uri())
+    expect(shown.page.locator("#script-trouble")).to_contain_text("could not be unpacked")
+    expect(shown.page.locator("#story li").first).to_be_visible()

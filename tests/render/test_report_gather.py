@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from evtxhunt.model import Report
@@ -11,6 +12,7 @@ from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.query import detect, load_query_set
 from evtxhunt.pipeline.report import ReportOptions, gather_report, write_report
 from tests.conftest import REPOSITORY
+from tests.logs import make_log
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +127,15 @@ def test_manifest_has_no_wall_clock_and_the_same_case_gives_the_same_bytes(case:
     first = write_report(case, query_set, ReportOptions())
     detect(case, query_set)  # another run of the same rules is no other result
     assert write_report(case, query_set, ReportOptions()) == first
+
+
+def test_texts_that_are_absurdly_long_are_cut_and_say_how_long_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "case.duckdb"
+    (tmp_path / "Security.evtx").write_bytes(make_log(2, computer="C" * 3_000))
+    ingest([tmp_path / "Security.evtx"], path)
+    with duckdb.connect(str(path)) as connection:
+        sql = f"SELECT {report_records.cut_sql('computer', 10)}, {report_records.cut_sql('channel', 500)} FROM event"
+        assert connection.execute(sql).fetchone() == ("CCCCCCCCCC… (10 of 3000 characters)", "Security")
+    detect(path, load_query_set())
+    report = gather_report(path, load_query_set(), ReportOptions())
+    assert all(len(record.computer or "") < 600 for record in report.records)
