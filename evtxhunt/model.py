@@ -6,6 +6,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from evtxhunt.report_model import (
+    ReportCoverage,
+    ReportLine,
+    ReportNote,
+    ReportPath,
+    ReportRun,
+    ReportSkew,
+    SessionDetail,
+)
+
 Level = Literal["informational", "low", "medium", "high", "critical"]
 LEVELS: tuple[Level, ...] = ("informational", "low", "medium", "high", "critical")
 
@@ -210,6 +220,7 @@ class ReportRecord:
     event_data: str | None  # JSON
     source: int  # index into Report.sources
     record_offset: int | None
+    is_data_left_out: bool = False  # the case has event data that would make the report too large
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +293,7 @@ class ReportSession:
     records: str | None  # some of its witnesses, as one cites them
     record_count: int
     missing: str | None  # witnesses that it lacks, and why
+    detail: SessionDetail = field(default_factory=SessionDetail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +314,7 @@ class ReportHop:
     confidence: str
     reason: str
     records: str | None
+    evidence: tuple[int, ...] = ()  # indexes into Report.records
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,3 +356,11 @@ class Report:
     hop_count: int = 0  # likewise
     review: tuple[ReviewLine, ...] = ()
     allowed: tuple[tuple[str, str, int], ...] = ()  # detection, reason, findings set aside by the allow-list
+    lines: tuple[ReportLine, ...] = ()  # the story in order of time
+    line_kinds: tuple[tuple[str, int], ...] = ()  # lines in scope by kind; more than len(lines) when some are left out
+    places: tuple[tuple[str, str], ...] = ()  # computer, lower case, and its host
+    coverage: tuple[ReportCoverage, ...] = ()
+    skews: tuple[ReportSkew, ...] = ()
+    paths: tuple[ReportPath, ...] = ()
+    runs: tuple[ReportRun, ...] = ()
+    notes: tuple[ReportNote, ...] = ()

@@ -8,12 +8,13 @@ const list = document.getElementById("finding-list");
 const filters = document.getElementById("filters");
 const status = document.getElementById("finding-status");
 
-const findings = data.findings.map((row) => toObject(data.finding_fields, row));
+const findingTable = new Table(data.findings);
+const findings = Array.from({ length: findingTable.length }, (_, row) => findingTable.object(row));
 const positionOf = new Map(findings.map((finding, position) => [finding.finding_id, position]));
 const haystacks = [];
 const groups = new Map(); // level -> {positions, shown, box, more}
 let chosen = null; // positions of a mark in the timeline, when the list is limited to it
-let filterListener = () => {};
+const filterListeners = [];
 let timer = 0; // of the redraw after typing
 
 function haystack(position) {
@@ -36,7 +37,7 @@ function matchingPositions() {
   const matching = [];
   for (const position of candidates) {
     const finding = findings[position];
-    if (levels.has(finding.level) && (host === undefined || finding.host === host)
+    if (levels.has(finding.level) && !isHidden(findingKey(finding)) && (host === undefined || finding.host === host)
       && (words.length === 0 || words.every((word) => haystack(position).includes(word)))) {
       matching.push(position);
     }
@@ -50,7 +51,7 @@ function findingBody(finding) {
     body.append(element("div", { class: "finding-full" }, show(finding.summary, 2000)));
   }
   body.append(facts([
-    ["Time", element("span", { class: "time" }, label(finding.event_time))],
+    ["Time", timeNode(finding.event_time, finding.host)],
     ["Host", show(finding.host, 160)],
     ["Computer", show(finding.computer, 160)],
     ["User", show(finding.user_name, 160)],
@@ -62,26 +63,36 @@ function findingBody(finding) {
   if (finding.details !== null && finding.details !== "{}") {
     body.append(fieldTable(finding.details, "Details of this detection"));
   }
-  body.append(recordTable(finding));
+  body.append(markControls(findingKey(finding), "this finding"), ...findingRecords(finding));
   return body;
 }
 
 function chips(techniques) {
-  return element("span", { class: "chips" }, ...techniques.map((name) => element("span", { class: "chip" }, label(name, 24))));
+  return element("span", { class: "chips" }, ...techniques.map((name) => {
+    const known = Object.hasOwn(data.techniques, name) ? data.techniques[name][0] : null;
+    return element("span", known === null ? { class: "chip" } : { class: "chip", title: known }, label(name, 24));
+  }));
 }
 
 function findingItem(position) {
   const finding = findings[position];
   const head = element("summary", { class: "finding-head" },
-    element("span", { class: "finding-time" }, label(finding.event_time)),
+    element("span", { class: "finding-time" }, timeNode(finding.event_time, finding.host)),
     element("span", { class: "finding-host" }, label(finding.host, 60)),
-    element("span", { class: "finding-what" }, element("strong", {}, label(finding.title, 160)),
+    element("span", { class: "finding-what" }, element("strong", {}, element("span", { class: "star" }, markOf(findingKey(finding)).star ? "★ " : ""), label(finding.title, 160)),
       element("span", { class: "finding-summary" }, label(finding.summary, SUMMARY_IN_HEAD))),
     element("span", { class: "finding-who" }, label(finding.user_name, 60)),
     element("span", { class: "finding-attack" }, ...chips(finding.attack).childNodes));
   const item = element("details", { class: `finding level-${finding.level}`, id: `finding-${Number(finding.finding_id)}` }, head);
   whenOpened(item, () => item.append(findingBody(finding)));
   return item;
+}
+
+function refreshStars() {
+  for (const item of list.querySelectorAll("details.finding")) {
+    const finding = findings[positionOf.get(Number(item.id.slice("finding-".length)))];
+    item.querySelector(".star").textContent = markOf(findingKey(finding)).star ? "★ " : "";
+  }
 }
 
 function showMore(group, number) {
@@ -128,7 +139,8 @@ function drawFindings() {
     });
     status.append(" Limited to one mark of the timeline. ", clear);
   }
-  filterListener(new Set(matching));
+  const visiblePositions = new Set(matching);
+  filterListeners.forEach((listener) => listener(visiblePositions));
 }
 
 function resetFilters() {
@@ -171,33 +183,4 @@ filters.addEventListener("submit", (event) => event.preventDefault());
 document.getElementById("filter-reset").addEventListener("click", () => {
   resetFilters();
   drawFindings();
-});
-
-function openFromAddress() {
-  const match = /^#finding-(\d+)$/.exec(location.hash);
-  const position = match === null ? undefined : positionOf.get(Number(match[1]));
-  if (position !== undefined) {
-    openFinding(position);
-  }
-}
-
-window.addEventListener("hashchange", openFromAddress);
-
-// On paper nothing can be opened: print what is listed with its records.
-const MOST_PRINTED = 300;
-window.addEventListener("beforeprint", () => {
-  for (const item of [...list.querySelectorAll("details.finding:not([open])")].slice(0, MOST_PRINTED)) {
-    item.dataset.printed = "yes";
-    item.open = true;
-    if (!item.dataset.filled) {
-      item.dataset.filled = "yes";
-      item.append(findingBody(findings[positionOf.get(Number(item.id.slice("finding-".length)))]));
-    }
-  }
-});
-window.addEventListener("afterprint", () => {
-  for (const item of list.querySelectorAll("details[data-printed]")) {
-    delete item.dataset.printed;
-    item.open = false;
-  }
 });

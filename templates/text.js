@@ -1,15 +1,9 @@
-// Page data, and ways to put log text into the page. Text only ever gets in as text nodes.
+// Ways to put log text into the page. Text only ever gets in as text nodes.
 
-const data = JSON.parse(document.getElementById("report-data").textContent);
 const SVG = "http://www.w3.org/2000/svg";
 const LEVEL_NAMES = {
   critical: "Critical", high: "High", medium: "Medium", low: "Low", informational: "Informational",
 };
-
-// Rows come as arrays in the order of their field names.
-function toObject(fields, row) {
-  return Object.fromEntries(fields.map((field, index) => [field, row[index]]));
-}
 
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -20,16 +14,24 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+function svgElement(name, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) {
+    made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+
 function shape(level) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", "shape");
-  svg.setAttribute("viewBox", "-10 -10 20 20");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `#shape-${level}`);
-  use.setAttribute("class", `level-${level}`);
-  svg.append(use);
-  return svg;
+  return svgElement("svg", { class: "shape", viewBox: "-10 -10 20 20", "aria-hidden": "true" },
+    svgElement("use", { href: `#shape-${level}`, class: `level-${level}` }));
+}
+
+function button(text, attributes, onClick) {
+  const made = element("button", { type: "button", ...attributes }, text);
+  made.addEventListener("click", onClick);
+  return made;
 }
 
 function count(number, noun) {
@@ -41,6 +43,8 @@ function unknown() {
 }
 
 const MOST_MARKED_PIECES = 2000;
+const ANY_HIDDEN = new RegExp(data.hidden_pattern, "u");
+const ALL_HIDDEN = new RegExp(data.hidden_pattern, "gu");
 
 function codePoint(character) {
   const number = character.codePointAt(0);
@@ -52,12 +56,15 @@ function codePoint(character) {
 
 // Hidden characters (control, bidirectional, zero-width, lone surrogates) become escapes that stand out.
 function visible(text, name = "value") {
-  const hidden = new RegExp(data.hidden_pattern, "gu");
   const span = element("span", { class: name });
+  if (!ANY_HIDDEN.test(text)) {
+    span.append(text);
+    return span;
+  }
   const pieces = [];
   let position = 0;
   let marked = 0;
-  for (const match of text.matchAll(hidden)) {
+  for (const match of text.matchAll(ALL_HIDDEN)) {
     pieces.push([text.slice(position, match.index), false], [codePoint(match[0]), true]);
     position = match.index + match[0].length;
     marked += 1;
@@ -88,9 +95,14 @@ function label(text, limit = 80) {
   return text === null || text === "" ? unknown() : visible(cut(text, limit).replace(/\s+/g, " "));
 }
 
+// The same without markup, for attributes and SVG text.
+function plain(text, limit = 80) {
+  return text === null || text === "" ? "—" : visible(cut(text, limit).replace(/\s+/g, " ")).textContent;
+}
+
 // The whole text; what is beyond `limit` is folded, and put into the page when it is unfolded.
 function show(value, limit = 600) {
-  if (value === null || value === "") {
+  if (value === null || value === undefined || value === "") {
     return unknown();
   }
   const text = String(value);
@@ -103,6 +115,10 @@ function show(value, limit = 600) {
   const whole = document.createDocumentFragment();
   whole.append(visible(cut(text, limit)), fold);
   return whole;
+}
+
+function confidenceClass(confidence) {
+  return `confidence-${["high", "medium", "low"].includes(confidence) ? confidence : "unknown"}`;
 }
 
 // Fills a details element the first time that it opens.

@@ -110,6 +110,10 @@ def _report(
             " of ours of that name.",
         ),
     ] = None,
+    notes: Annotated[
+        list[Path] | None,
+        typer.Option("--notes", metavar="FILE", help="Notes that a report's page exported, to show in this one."),
+    ] = None,
     queries: QueriesOption = None,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
@@ -125,6 +129,7 @@ def _report(
         end=_time(end),
         host=host,
         time_zone=_zone(zone),
+        notes=tuple(notes or ()),
         form=form.value,
         redact=_parts_to_redact(redact),
         redact_key=redact_key,

@@ -93,7 +93,7 @@ def timeline_of(
     is_short: bool = False,
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
 ) -> Iterator[RowStream]:
-    """Lines of the hunt `timeline`: event_time, computer, kind, text, records, session_id, event_keys.
+    """Lines of the hunt `timeline`: event_time, computer, kind, text, records, session_id, event_keys, user_name.
 
     `is_short` leaves out what does not fit a terminal. Raises CaseError, QueryError.
     """
@@ -171,7 +171,7 @@ class Case:
         return self._table(DETECTIONS, host, None)
 
     def timeline(self, story: Story | None = None) -> pa.Table:
-        """The story in plain sentences: event_time, computer, kind, text, records, session_id, event_keys."""
+        """The story: event_time, computer, kind, text, records, session_id, event_keys, user_name."""
         with timeline_of(story or Story(), self.path, memory_limit=self._memory_limit) as rows:
             return rows.arrow_reader().read_all()
 

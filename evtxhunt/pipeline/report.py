@@ -11,28 +11,29 @@ import duckdb
 from evtxhunt import __version__
 from evtxhunt.model import (
     ChannelCount,
-    Level,
     Report,
-    ReportDetection,
     ReportFailure,
-    ReportFinding,
-    ReportRecord,
     ReportSource,
     SkippedFile,
 )
+from evtxhunt.notes import read_notes
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
 from evtxhunt.pipeline.query import QuerySet, allowed_sql, correlate, detect, open_case, rule_set_sha256
 from evtxhunt.pipeline.redaction import redact_case
-from evtxhunt.pipeline.report_remoting import hops_of, review_of, sessions_of
+from evtxhunt.pipeline.report_context import coverage_of, paths_of, places_of, runs_of, skews_of
+from evtxhunt.pipeline.report_findings import MOST_FINDINGS, Findings, detections_of, in_scope
+from evtxhunt.pipeline.report_lines import Lines, room_for
+from evtxhunt.pipeline.report_records import RecordPicker
+from evtxhunt.pipeline.report_remoting import Hops, review_of, sessions_of
+from evtxhunt.pipeline.report_sessions import SessionDetails
 from evtxhunt.redact import What
 from evtxhunt.render.html import render_html
 from evtxhunt.render.markdown import render_markdown
 from evtxhunt.render.overrides import template_folders
+from evtxhunt.report_model import ReportNote
 from evtxhunt.resources import shipped_folder
 
 # A report is one file that a browser must open: it shows at most so much and says what it leaves out.
-_MOST_FINDINGS = 10_000
-_MOST_RECORDS_EACH = 25
 _MOST_FAILURES = 1_000
 
 
@@ -48,6 +49,7 @@ class ReportOptions:
     redact: frozenset[What] = frozenset()
     redact_key: Path | None = None  # where the way back from pseudonyms to names is kept
     templates: Path | None = None  # files that stand in for those of ours with the same name
+    notes: tuple[Path, ...] = ()  # files that pages exported; of two notes on one thing the later file's is shown
 
 
 def write_report(
@@ -72,10 +74,11 @@ def write_report(
 def gather_report(
     case: Path, query_set: QuerySet, options: ReportOptions, *, memory_limit: str = DEFAULT_MEMORY_LIMIT
 ) -> Report:
-    """All that a report shows, from the stored findings. Raises CaseError."""
+    """All that a report shows, from the stored findings. Raises CaseError, NotesError."""
+    notes = read_notes(options.notes)
     correlate(case, query_set, memory_limit=memory_limit)
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
-        return _gather(connection, case, query_set, options)
+        return _gather(connection, case, query_set, options, notes)
 
 
 def ensure_detected(case: Path, query_set: QuerySet, *, memory_limit: str = DEFAULT_MEMORY_LIMIT) -> None:
@@ -89,14 +92,32 @@ def ensure_detected(case: Path, query_set: QuerySet, *, memory_limit: str = DEFA
         detect(case, query_set, memory_limit=memory_limit)
 
 
-def _gather(connection: duckdb.DuckDBPyConnection, case: Path, query_set: QuerySet, options: ReportOptions) -> Report:
+def _gather(
+    connection: duckdb.DuckDBPyConnection,
+    case: Path,
+    query_set: QuerySet,
+    options: ReportOptions,
+    notes: tuple[ReportNote, ...],
+) -> Report:
     limits = {"start": options.start, "end": options.end, "only_host": options.host}
     sources = _sources(connection)
     source_index = {source.source_file_id: index for index, source in enumerate(sources)}
-    findings, records, finding_count = _findings(connection, source_index, limits)
+    chosen = Findings(connection, limits)
     sessions, session_count = sessions_of(connection, limits)
-    hops, hop_count = hops_of(connection, limits)
-    allowed = connection.execute(allowed_sql(_in_scope("finding")), limits).fetchall()
+    details = SessionDetails(connection, sessions)
+    chosen_hops = Hops(connection, limits)
+    picker = RecordPicker()
+    chosen.want(picker)
+    details.want(picker)
+    chosen_hops.want(picker)
+    chosen_lines = Lines(connection, query_set, limits, room_for(min(chosen.count, MOST_FINDINGS)))
+    chosen_lines.want(picker)
+    records = picker.read(connection, source_index)
+    findings = chosen.make(picker)
+    lines = chosen_lines.make(
+        picker, findings, details.session_of_record(picker), [record.channel for record in records]
+    )
+    allowed = connection.execute(allowed_sql(in_scope("finding")), limits).fetchall()
     failures = connection.execute(
         "SELECT source_file_id, scope, chunk, file_offset, header_record_id, reason FROM parse_failure"
         " ORDER BY source_file_id, chunk NULLS FIRST, file_offset NULLS LAST, header_record_id LIMIT ?",
@@ -104,11 +125,11 @@ def _gather(connection: duckdb.DuckDBPyConnection, case: Path, query_set: QueryS
     ).fetchall()
     events, first, last = _one(
         connection,
-        f"SELECT count(*), min(event_time), max(event_time) FROM event AS e WHERE {_in_scope('e')}",
+        f"SELECT count(*), min(event_time), max(event_time) FROM event AS e WHERE {in_scope('e')}",
         limits,
     )
     channels = connection.execute(
-        f"SELECT host, channel, count(*), min(event_time), max(event_time) FROM event AS e WHERE {_in_scope('e')}"
+        f"SELECT host, channel, count(*), min(event_time), max(event_time) FROM event AS e WHERE {in_scope('e')}"
         " GROUP BY ALL ORDER BY host NULLS LAST, channel NULLS LAST",
         limits,
     ).fetchall()
@@ -125,11 +146,11 @@ def _gather(connection: duckdb.DuckDBPyConnection, case: Path, query_set: QueryS
         last_time=last,
         channels=tuple(ChannelCount(*row) for row in channels),
         findings=findings,
-        finding_count=finding_count,
-        sessions=sessions,
+        finding_count=chosen.count,
+        sessions=tuple(details.add_to(session, picker) for session in sessions),
         session_count=session_count,
-        hops=hops,
-        hop_count=hop_count,
+        hops=chosen_hops.make(picker),
+        hop_count=chosen_hops.count,
         review=review_of(connection, query_set),
         allowed=tuple(allowed),
         records=records,
@@ -137,63 +158,16 @@ def _gather(connection: duckdb.DuckDBPyConnection, case: Path, query_set: QueryS
         failures=tuple(ReportFailure(source_index[row[0]], *row[1:]) for row in failures),
         failure_count=failure_count,
         skipped=tuple(SkippedFile(Path(path), reason, size) for path, reason, size in skipped),
-        detections=_detections(connection, query_set),
+        detections=detections_of(connection, query_set),
+        lines=lines,
+        line_kinds=tuple(chosen_lines.kinds),
+        places=places_of(connection),
+        coverage=coverage_of(connection, limits),
+        skews=skews_of(connection),
+        paths=paths_of(connection, sessions),
+        runs=runs_of(connection),
+        notes=notes,
     )
-
-
-def _in_scope(alias: str) -> str:
-    return (
-        f"($start IS NULL OR {alias}.event_time >= $start) AND ($end IS NULL OR {alias}.event_time < $end)"
-        f" AND ($only_host IS NULL OR {alias}.host = $only_host)"
-    )
-
-
-def _findings(
-    connection: duckdb.DuckDBPyConnection, source_index: Mapping[int, int], limits: Mapping[str, object]
-) -> tuple[tuple[ReportFinding, ...], tuple[ReportRecord, ...], int]:
-    """The findings in scope, worst levels first if there are too many, in time order; and the records behind them."""
-    shown = f"{_in_scope('f')} AND f.allowed_reason IS NULL"
-    (finding_count,) = _one(connection, f"SELECT count(*) FROM finding AS f WHERE {shown}", limits)
-    chosen = f"""
-        SELECT f.* FROM finding AS f WHERE {shown}
-        ORDER BY list_position(['critical', 'high', 'medium', 'low', 'informational'], f.level), f.finding_id
-        LIMIT {_MOST_FINDINGS}
-    """
-    evidence = connection.execute(
-        f"""
-        WITH chosen AS ({chosen}),
-        ranked AS (
-            SELECT finding_id, event_key, count(*) OVER (PARTITION BY finding_id) AS record_count,
-                row_number() OVER (PARTITION BY finding_id ORDER BY event_key) AS place
-            FROM finding_evidence WHERE finding_id IN (SELECT finding_id FROM chosen)
-        )
-        SELECT finding_id, record_count, event_key, event_time, host, computer, channel, provider, event_id,
-            event_record_id, user_sid, event_data, source_file_id, record_offset
-        FROM ranked JOIN event USING (event_key) WHERE place <= {_MOST_RECORDS_EACH}
-        ORDER BY event_key, finding_id
-        """,
-        limits,
-    ).fetchall()
-    records: dict[int, ReportRecord] = {}
-    positions: dict[int, int] = {}
-    behind: dict[int, tuple[list[int], int]] = {}
-    for finding_id, record_count, key, *values, source_file_id, offset in evidence:
-        if key not in positions:
-            positions[key] = len(records)
-            records[key] = ReportRecord(*(key, *values, source_index[source_file_id], offset))
-        behind.setdefault(finding_id, ([], record_count))[0].append(positions[key])
-    rows = connection.execute(
-        "SELECT finding_id, detection_id, title, level, attack, event_time, host, computer, user_name, summary,"
-        f" details FROM ({chosen}) ORDER BY finding_id",
-        limits,
-    ).fetchall()
-    findings = tuple(ReportFinding(*(*row[:4], tuple(row[4]), *row[5:], *_behind(behind, row[0]))) for row in rows)
-    return findings, tuple(records.values()), finding_count
-
-
-def _behind(behind: Mapping[int, tuple[list[int], int]], finding_id: int) -> tuple[tuple[int, ...], int]:
-    positions, count = behind.get(finding_id, ([], 0))
-    return tuple(positions), count
 
 
 def _sources(connection: duckdb.DuckDBPyConnection) -> tuple[ReportSource, ...]:
@@ -206,34 +180,6 @@ def _sources(connection: duckdb.DuckDBPyConnection) -> tuple[ReportSource, ...]:
         """
     ).fetchall()
     return tuple(ReportSource(*row) for row in rows)
-
-
-def _detections(connection: duckdb.DuckDBPyConnection, query_set: QuerySet) -> tuple[ReportDetection, ...]:
-    results = {
-        detection_id: (findings, error)
-        for detection_id, findings, error in connection.execute(
-            "SELECT detection_id, findings, error FROM detection_run"
-        ).fetchall()
-    }
-    shown = []
-    for query in query_set.of_kind("detection"):
-        findings, error = results.get(query.id, (None, "did not run"))
-        level: Level = query.level or "informational"
-        shown.append(
-            ReportDetection(
-                query.id,
-                query.title,
-                level,
-                query.description,
-                query.attack,
-                query.false_positives,
-                query.references,
-                findings,
-                error,
-                query.sql,
-            )
-        )
-    return tuple(shown)
 
 
 def _one(

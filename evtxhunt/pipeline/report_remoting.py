@@ -7,6 +7,7 @@ import duckdb
 from evtxhunt.detect import find_query
 from evtxhunt.model import ReportHop, ReportSession, ReviewLine
 from evtxhunt.pipeline.query import QuerySet
+from evtxhunt.pipeline.report_records import MOST_RECORDS_EACH, RecordPicker
 
 # A browser must open the report: it shows the first so many of each and says how many there are.
 MOST_SESSIONS = 500
@@ -43,7 +44,7 @@ _HOPS = f"""
         JOIN citation USING (event_key) GROUP BY hop_id
     )
     SELECT hop_id, event_time, from_session_id, to_session_id, source_computer, via_computer, to_computer, method,
-        user_name, next_user_name, is_failed, confidence, reason, records
+        user_name, next_user_name, is_failed, confidence, reason, records, list_sort(event_keys)
     FROM hop LEFT JOIN cited USING (hop_id) LEFT JOIN computer_name AS place ON place.computer = via_computer
     WHERE {_SCOPE.format(time="event_time")}
     ORDER BY hop_id
@@ -58,10 +59,22 @@ def sessions_of(
     return tuple(ReportSession(*row) for row in rows[:MOST_SESSIONS]), len(rows)
 
 
-def hops_of(connection: duckdb.DuckDBPyConnection, limits: Mapping[str, object]) -> tuple[tuple[ReportHop, ...], int]:
-    """The first MOST_SESSIONS second hops in scope, in order of time, and how many there are; the tables are made."""
-    rows = connection.execute(_HOPS, dict(limits)).fetchall()
-    return tuple(ReportHop(*row) for row in rows[:MOST_SESSIONS]), len(rows)
+class Hops:
+    """The first MOST_SESSIONS second hops in scope, in order of time, before and after their records are read."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, limits: Mapping[str, object]) -> None:
+        rows = connection.execute(_HOPS, dict(limits)).fetchall()
+        self.count = len(rows)
+        self._rows = rows[:MOST_SESSIONS]
+
+    def want(self, picker: RecordPicker) -> None:
+        """Asks for the records behind the hops."""
+        for row in self._rows:
+            picker.want(row[-1][:MOST_RECORDS_EACH], 0)
+
+    def make(self, picker: RecordPicker) -> tuple[ReportHop, ...]:
+        """The hops; the correlated tables are made."""
+        return tuple(ReportHop(*(*row[:-1], picker.place(row[-1][:MOST_RECORDS_EACH]))) for row in self._rows)
 
 
 def review_of(connection: duckdb.DuckDBPyConnection, query_set: QuerySet) -> tuple[ReviewLine, ...]:

@@ -1,12 +1,13 @@
 """A report as one HTML file that loads nothing and runs only our own script.
 
 Three walls stand between log text and the reader's browser: Jinja2 escapes everything (autoescape is set by hand,
-because `select_autoescape` does not cover `.html.j2`), the data for the script is JSON that cannot close its element,
+because `select_autoescape` does not cover `.html.j2`), the data for the script is base64 that cannot close its element,
 and a content security policy names the style and the script by hash, so that nothing else would run.
 """
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,50 +17,45 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
 from evtxhunt.errors import EvtxhuntError
-from evtxhunt.model import Report, ReportFinding
+from evtxhunt.model import Report
 from evtxhunt.render.clock import Clock
-from evtxhunt.render.markup import UNKNOWN, embed_json, label_text, show_label, show_text
-from evtxhunt.render.overview import WORST_FIRST, Overview, make_overview, order_findings
-from evtxhunt.render.svg import Timeline, make_timeline
-from evtxhunt.render.text import hidden_pattern
+from evtxhunt.render.clocks import clock_offsets
+from evtxhunt.render.graph import make_graph
+from evtxhunt.render.involved import involved_accounts, involved_hosts
+from evtxhunt.render.markup import UNKNOWN, label_text, show_label, show_text
+from evtxhunt.render.matrix import make_matrix
+from evtxhunt.render.overview import WORST_FIRST, make_overview, order_findings
+from evtxhunt.render.packed import compress, microseconds, pack_blocks
+from evtxhunt.render.page_data import page_data, time_zones
+from evtxhunt.render.spans import blind_spans
+from evtxhunt.render.story import cite, tell_story
+from evtxhunt.render.svg import Picture, make_timeline
 
-_STYLES = ("style.css",)
-_SCRIPTS = ("text.js", "record.js", "finding.js", "timeline.js")
+_STYLES = ("style.css", "timeline.css", "session.css", "print.css")
+_SCRIPTS = (
+    "packed.js",
+    "text.js",
+    "time.js",
+    "state.js",
+    "marks.js",
+    "record.js",
+    "finding.js",
+    "picture.js",
+    "zoom.js",
+    "rows.js",
+    "session.js",
+    "graph.js",
+    "print.js",
+    "start.js",
+)
 
 # What a reader without JavaScript gets, and what the script replaces.
 _FINDINGS_WITHOUT_SCRIPT = 100
+_LINES_WITHOUT_SCRIPT = 100
 _ROWS_AT_ONCE = 100
 
-_FINDING_FIELDS = (
-    "finding_id",
-    "detection_id",
-    "title",
-    "level",
-    "attack",
-    "event_time",
-    "host",
-    "computer",
-    "user_name",
-    "summary",
-    "details",
-    "records",
-    "record_count",
-)
-_RECORD_FIELDS = (
-    "event_key",
-    "event_time",
-    "host",
-    "computer",
-    "channel",
-    "provider",
-    "event_id",
-    "event_record_id",
-    "user_sid",
-    "event_data",
-    "source",
-    "record_offset",
-)
-_SAFE_LINK = re.compile(r"https?://[!-~]+", re.IGNORECASE)
+# No user name before the host: https://microsoft.com@evil.example leads to evil.example.
+_SAFE_LINK = re.compile(r"https?://[!-.0-?A-~]+(/[!-~]*)?", re.IGNORECASE)
 
 
 def render_html(report: Report, templates: Path | Sequence[Path]) -> str:
@@ -70,27 +66,43 @@ def render_html(report: Report, templates: Path | Sequence[Path]) -> str:
     EvtxhuntError if a template is missing or broken, or the time zone is unknown.
     """
     clock = Clock(report.time_zone)
+    host_of = dict(report.places)
     findings = order_findings(report.findings)
     overview = make_overview(report, findings)
-    timeline = make_timeline(findings, report.channels, clock)
+    spans = blind_spans(report.channels, report.coverage)
+    timeline = make_timeline(findings, report.channels, clock, Picture(report.sessions, report.hops, spans, host_of))
+    graph = make_graph(report, host_of)
+    starts, blocks = pack_blocks([record.event_data for record in report.records])
+    offsets = clock_offsets(report.skews, host_of)
+    data = page_data(report, findings, overview.hosts, timeline, spans, graph, starts, offsets)
     style = _read_assets(templates, _STYLES)
     script = _read_assets(templates, _SCRIPTS)
     # One function around all files: they share their names, and the page's window sees none of them.
-    script = f'(() => {{\n"use strict";\n{script}}})();\n'
-    environment = _make_environment(templates, clock)
+    script = f'(async () => {{\n"use strict";\n{script}}})();\n'
+    environment = _make_environment(templates, clock, host_of, list(offsets))
     try:
         return environment.get_template("report.html.j2").render(
             report=report,
             overview=overview,
+            story=tell_story(report),
+            matrix=make_matrix(findings),
+            accounts=involved_accounts(report),
+            involved_hosts=involved_hosts(report, host_of),
+            clock_offsets=offsets,
             timeline=timeline,
+            graph=graph,
             findings=findings,
             first_findings=findings[:_FINDINGS_WITHOUT_SCRIPT],
+            first_lines=report.lines[:_LINES_WITHOUT_SCRIPT],
             rows_at_once=_ROWS_AT_ONCE,
             levels=WORST_FIRST,
+            evidence_sha256=data["case"],
+            zones=time_zones(report.time_zone),
             policy=_content_security_policy(style, script),
             style=Markup(style),
             script=Markup(script),
-            data=embed_json(_page_data(report, findings, overview, timeline, clock)),
+            data=compress(data),
+            blocks=blocks,
         )
     except TemplateSyntaxError as error:
         raise EvtxhuntError(f"{error.filename}:{error.lineno}: {error.message}") from error
@@ -100,9 +112,16 @@ def render_html(report: Report, templates: Path | Sequence[Path]) -> str:
         ) from error
 
 
-def _make_environment(templates: Path | Sequence[Path], clock: Clock) -> Environment:
-    def show_time(value: datetime | None) -> Markup:
-        return UNKNOWN if value is None else Markup('<span class="time">{}</span>').format(clock.text(value))
+def _make_environment(
+    templates: Path | Sequence[Path], clock: Clock, host_of: Mapping[str, str], hosts: Sequence[str]
+) -> Environment:
+    def show_time(value: datetime | None, host: str | None = None) -> Markup:
+        if value is None:
+            return UNKNOWN
+        # The script shows it in another zone from what the attribute says.
+        on = Markup(' data-clock="{}"').format(hosts.index(host)) if host in hosts else ""
+        text = clock.text(value)
+        return Markup('<time class="time" data-time="{}"{}>{}</time>').format(microseconds(value), on, text)
 
     environment = Environment(
         loader=FileSystemLoader(templates),
@@ -119,7 +138,10 @@ def _make_environment(templates: Path | Sequence[Path], clock: Clock) -> Environ
         when=show_time,
         number=_show_number,
         size=_size_text,
+        json_pairs=_json_pairs,
         percent=lambda value: f"{value:.3f}",
+        cite=lambda index, report: cite(report.records[index]),
+        host=lambda value: None if value is None else host_of.get(value.lower(), value),
     )
     environment.tests["safe_link"] = lambda value: bool(_SAFE_LINK.fullmatch(value))
     return environment
@@ -135,7 +157,7 @@ def _read_assets(templates: Path | Sequence[Path], names: Sequence[str]) -> str:
         # Universal newlines: a browser hashes what it parsed, and that has no carriage returns.
         text = "\n".join(path.read_text(encoding="utf-8").strip() for path in paths) + "\n"
     except (OSError, UnicodeDecodeError) as error:
-        raise EvtxhuntError(f"{_shown(templates)}: {', '.join(names)} cannot be read: {error}") from error
+        raise EvtxhuntError(f"{_shown(templates)}: one of {', '.join(names)} cannot be read: {error}") from error
     if "</" in text or "<!--" in text:
         raise EvtxhuntError(
             f"{_shown(templates)}: {', '.join(names)} must have no </ and no <!--, they end the element in a page"
@@ -166,29 +188,16 @@ def _hash_source(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
-def _page_data(
-    report: Report, findings: Sequence[ReportFinding], overview: Overview, timeline: Timeline, clock: Clock
-) -> Mapping[str, object]:
-    """What the script works on. Rows are arrays in the order of their field names; times are text in the zone."""
-
-    def rows(items: Sequence[object], fields: Sequence[str]) -> list[list[object]]:
-        return [[_page_value(getattr(item, field), clock) for field in fields] for item in items]
-
-    return {
-        "hidden_pattern": hidden_pattern(ecmascript=True, keep_lines=True),
-        "levels": WORST_FIRST,
-        "hosts": overview.hosts,
-        "finding_fields": _FINDING_FIELDS,
-        "findings": rows(findings, _FINDING_FIELDS),
-        "record_fields": _RECORD_FIELDS,
-        "records": rows(report.records, _RECORD_FIELDS),
-        "sources": [[source.source_file_id, source.path, source.sha256] for source in report.sources],
-        "marks": [mark.positions for lane in timeline.lanes for mark in lane.marks],
-    }
-
-
-def _page_value(value: object, clock: Clock) -> object:
-    return clock.text(value) if isinstance(value, datetime) else value
+def _json_pairs(text: str) -> str:
+    """{"a": 1, "b": null} as `a 1, b -`; what is no JSON object as it is."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(content, dict):
+        return text
+    shown = ((key, value if isinstance(value, str) else json.dumps(value)) for key, value in content.items())
+    return ", ".join(f"{key} {value}" for key, value in shown if value != "null")
 
 
 def _show_number(value: int | None) -> Markup:

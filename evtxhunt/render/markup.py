@@ -1,6 +1,4 @@
-"""Log text as HTML: escaped, with hidden characters made visible and long texts folded; data as JSON in a page."""
-
-import json
+"""Log text as HTML: escaped, with hidden characters made visible and long texts folded."""
 
 from markupsafe import Markup, escape
 
@@ -12,8 +10,6 @@ UNKNOWN = Markup('<span class="unknown" title="not known">—</span>')
 _MOST_MARKED_PIECES = 2_000
 # Beyond this a text is no longer for reading; the case has it whole.
 _LONGEST_FOLDED = 20_000
-
-_JSON_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 def show_text(value: object, limit: int = 300) -> Markup:
@@ -38,15 +34,6 @@ def show_label(value: object, limit: int = 80) -> Markup:
 def label_text(value: object, limit: int = 80) -> str:
     """The same without markup, for attributes and SVG text."""
     return "—" if value is None or value == "" else show_hidden(cut(str(value), limit))
-
-
-def embed_json(value: object) -> Markup:
-    """JSON for a script element that no text in it can close: only ASCII, and no < > or & at all.
-
-    ASCII also spares U+2028, U+2029 and lone surrogates, which UTF-8 cannot hold.
-    """
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return Markup(text.translate(_JSON_ESCAPES))  # escaped above
 
 
 def _span(name: str, text: str) -> Markup:

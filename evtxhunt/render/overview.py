@@ -25,15 +25,6 @@ class DetectionCount:
 
 
 @dataclass(frozen=True, slots=True)
-class TechniqueCount:
-    """Findings that name an ATT&CK technique, with the worst level among them."""
-
-    technique: str
-    findings: int
-    level: Level
-
-
-@dataclass(frozen=True, slots=True)
 class Overview:
     """Numbers and names of the whole report."""
 
@@ -41,7 +32,6 @@ class Overview:
     channel_names: tuple[str, ...]
     levels: tuple[tuple[Level, int], ...]
     detections: tuple[DetectionCount, ...]
-    techniques: tuple[TechniqueCount, ...]
     damaged: tuple[ReportSource, ...]
     failed_records: int
     failed_detections: tuple[ReportDetection, ...]
@@ -49,6 +39,9 @@ class Overview:
     unread: tuple[tuple[str, int], ...]  # reasons for which files were skipped, with their number
     left_out_findings: int
     left_out_failures: int
+    line_count: int  # of the story in scope, without the findings among them
+    left_out_lines: int
+    left_out_kinds: tuple[tuple[str, int], ...]
     is_limited: bool  # to a host or a window
     is_complete: bool  # every record of every log was read, every detection ran, and all of the case is shown
 
@@ -78,12 +71,15 @@ def make_overview(report: Report, findings: Sequence[ReportFinding]) -> Overview
     failed_detections = tuple(detection for detection in report.detections if detection.error is not None)
     left_out_findings = max(0, report.finding_count - len(findings))
     is_limited = report.only_host is not None or report.window != (None, None)
+    shown_kinds = Counter(line.kind for line in report.lines)
+    left_out_kinds = tuple(
+        (kind, count - shown_kinds[kind]) for kind, count in report.line_kinds if count > shown_kinds[kind]
+    )
     return Overview(
         hosts=sort_names(hosts),
         channel_names=tuple(sorted({channel.channel for channel in report.channels if channel.channel})),
         levels=tuple((level, levels[level]) for level in WORST_FIRST),
         detections=_count_detections(findings),
-        techniques=_count_techniques(findings),
         damaged=damaged,
         failed_records=sum(source.failed or 0 for source in report.sources if source.copy_of is None),
         failed_detections=failed_detections,
@@ -91,6 +87,9 @@ def make_overview(report: Report, findings: Sequence[ReportFinding]) -> Overview
         unread=tuple(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
         left_out_findings=left_out_findings,
         left_out_failures=max(0, report.failure_count - len(report.failures)),
+        line_count=sum(count for _, count in report.line_kinds),
+        left_out_lines=sum(count for _, count in left_out_kinds),
+        left_out_kinds=left_out_kinds,
         is_limited=is_limited,
         is_complete=bool(report.sources and report.detections)
         and not (damaged or failed_detections or report.failure_count or left_out_findings or is_limited),
@@ -122,12 +121,3 @@ def _count_detections(findings: Sequence[ReportFinding]) -> tuple[DetectionCount
             )
         )
     return tuple(sorted(counts, key=lambda count: (WORST_FIRST.index(count.level), -count.findings, count.title)))
-
-
-def _count_techniques(findings: Iterable[ReportFinding]) -> tuple[TechniqueCount, ...]:
-    levels: dict[str, list[Level]] = {}
-    for finding in findings:
-        for technique in dict.fromkeys(finding.attack):
-            levels.setdefault(technique, []).append(finding.level)
-    counts = [TechniqueCount(name, len(own), min(own, key=WORST_FIRST.index)) for name, own in levels.items()]
-    return tuple(sorted(counts, key=lambda count: (-count.findings, count.technique)))

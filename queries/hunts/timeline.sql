@@ -76,6 +76,7 @@ line AS (
     SELECT finding.event_time, lower(finding.computer), 'finding', min(content.session_id), false, [lower(finding.computer)], [finding.user_name],
         upper(finding.level) || ': ' || finding.title || ': ' || finding.summary, list(evidence.event_key)
     FROM finding JOIN finding_evidence AS evidence USING (finding_id) LEFT JOIN content USING (event_key)
+    WHERE finding.allowed_reason IS NULL
     GROUP BY finding_id, finding.event_time, finding.computer, finding.user_name, finding.level, finding.title, finding.summary
     UNION ALL
     SELECT start_time, process.computer, 'process', (SELECT min(content.session_id) FROM content WHERE content.event_key = process.process_key),
@@ -125,6 +126,7 @@ cited AS (
     FROM (SELECT line_number, computer, unnest(event_keys) AS event_key FROM chosen) AS chosen JOIN citation USING (event_key)
     GROUP BY line_number
 )
-SELECT event_time, computer, kind, text, name_list(records, 6) AS records, session_id, list_sort(event_keys) AS event_keys
+SELECT event_time, computer, kind, text, name_list(records, 6) AS records, session_id, list_sort(event_keys) AS event_keys,
+    people[1] AS user_name
 FROM chosen LEFT JOIN cited USING (line_number)
 ORDER BY line_number

@@ -181,5 +181,7 @@ def test_each_detection_says_whether_it_could_have_fired(case: Path) -> None:
 
 def test_the_story_is_an_arrow_table_too(case: Path) -> None:
     story = evtxhunt.Case(case).timeline()
-    assert story.column_names == ["event_time", "computer", "kind", "text", "records", "session_id", "event_keys"]
+    assert story.column_names == [
+        *("event_time", "computer", "kind", "text", "records", "session_id", "event_keys", "user_name"),
+    ]
     assert evtxhunt.Case(case).detection_coverage(host="DC01").num_rows > 20

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Page
 
@@ -28,7 +29,7 @@ document.addEventListener("securitypolicyviolation", (event) => {
 INVENTORY = """() => ({
   names: [...new Set([...document.querySelectorAll("*")].map((node) => node.localName))],
   attributes: [...new Set([...document.querySelectorAll("*")].flatMap((node) => node.getAttributeNames()))],
-  scripts: document.scripts.length,
+  scripts: [...document.scripts].filter((script) => script.type !== "text/plain").length,
   links: [...document.querySelectorAll("[href], [src], [action], [data]")]
     .map((node) => node.getAttribute("href") ?? node.getAttribute("src") ?? "other")
     .filter((link) => !/^#[a-z0-9-]+$/.test(link)),
@@ -67,11 +68,24 @@ class Opener:
         self._folder = folder
         self.opened: list[Shown] = []
 
-    def __call__(self, report: Report, *, width: int = 1440, has_script: bool = True) -> Shown:
+    def __call__(
+        self,
+        report: Report,
+        *,
+        width: int = 1440,
+        has_script: bool = True,
+        place: str = "",
+        scheme: Literal["light", "dark"] = "light",
+    ) -> Shown:
+        """`place` is what stands after the # in the address."""
         path = self._folder / f"report{len(self.opened)}.html"
         path.write_bytes(render_html(report, shipped_folder("templates")).encode("utf-8"))
         context = self._browser.new_context(
-            viewport={"width": width, "height": 900}, java_script_enabled=has_script, reduced_motion="reduce"
+            viewport={"width": width, "height": 900},
+            java_script_enabled=has_script,
+            reduced_motion="reduce",
+            color_scheme=scheme,
+            accept_downloads=True,
         )
         page = context.new_page()
         shown = Shown(page, path.as_uri())
@@ -85,6 +99,8 @@ class Opener:
         page.on("dialog", lambda dialog: (watch("dialog", dialog.message), dialog.dismiss()))
         page.on("popup", lambda popup: watch("popup", popup.url))
         page.on("request", lambda request: request.url.split("#")[0] == shown.url or watch("request", request.url))
-        page.goto(shown.url)
+        page.goto(f"{shown.url}#{place}" if place else shown.url)
+        if has_script:
+            page.wait_for_selector("html[data-ready]", state="attached")
         self.opened.append(shown)
         return shown

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from remoting import with_remoting
+
 from evtxhunt.model import (
     ChannelCount,
     Level,
@@ -341,7 +343,7 @@ def realistic_report(**changes: Any) -> Report:
         ),
         detections=(*ran, silent, failed),
     )
-    return replace(report, **changes)
+    return replace(with_remoting(report), **changes)
 
 
 def burst_report(number: int, *, seconds: float = 1.0) -> Report:
@@ -359,7 +361,9 @@ def burst_report(number: int, *, seconds: float = 1.0) -> Report:
         for index in range(number)
     )
     records = tuple(replace(base.records[0], event_key=index, event_record_id=index) for index in range(number))
-    return replace(base, findings=findings, finding_count=number, records=records)
+    return replace(
+        base, findings=findings, finding_count=number, records=records, sessions=(), hops=(), paths=(), lines=()
+    )
 
 
 def empty_report() -> Report:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import zlib
 from dataclasses import replace
 from datetime import datetime
 from html.parser import HTMLParser
@@ -11,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import PAYLOADS, hostile_report
+from hostile import hostile_report
+from payloads import PAYLOADS
 from reports import burst_report, empty_report, realistic_report
 
 from evtxhunt.errors import EvtxhuntError
 from evtxhunt.model import Report
 from evtxhunt.render.html import render_html
-from evtxhunt.render.markup import embed_json, show_text
+from evtxhunt.render.markup import show_text
+from evtxhunt.render.packed import compress
 from evtxhunt.resources import shipped_folder
 
 _TEMPLATES = shipped_folder("templates")
@@ -47,11 +50,27 @@ class _Text(HTMLParser):
         self.pieces.append(data)
 
 
-def page_data(html: str) -> dict[str, Any]:
-    match = re.search(r'<script type="application/json" id="report-data">(.*?)</script>', html, re.DOTALL)
+def unpack(html: str, name: str) -> Any:
+    match = re.search(f'<script type="text/plain" id="{name}">([A-Za-z0-9+/=]*)</script>', html)
     assert match is not None
-    data: dict[str, Any] = json.loads(match[1])
+    return json.loads(zlib.decompress(base64.b64decode(match[1])))
+
+
+def page_data(html: str) -> dict[str, Any]:
+    data: dict[str, Any] = unpack(html, "report-data")
     return data
+
+
+def row(table: dict[str, Any], number: int) -> dict[str, Any]:
+    """A row of a packed table as the page's script reads it."""
+    values = {}
+    for field, column in table["c"].items():
+        if "t" in column:
+            values[field] = sum(step for step in column["t"][: number + 1] if isinstance(step, int))
+        else:
+            value = column["v"][number]
+            values[field] = value if "d" not in column else None if value < 0 else column["d"][value]
+    return values
 
 
 def test_the_same_report_gives_the_same_bytes() -> None:
@@ -119,16 +138,18 @@ def test_what_is_left_out_is_counted_with_the_way_to_it() -> None:
 
 
 def test_findings_are_embedded_worst_first_with_their_records() -> None:
-    data = page_data(render(realistic_report()))
-    fields = data["finding_fields"]
-    levels = [row[fields.index("level")] for row in data["findings"]]
+    html = render(realistic_report())
+    data = page_data(html)
+    findings = data["findings"]
+    levels = [row(findings, number)["level"] for number in range(findings["n"])]
     assert levels == sorted(levels, key=data["levels"].index)
     assert len(levels) == 38
-    first = dict(zip(fields, data["findings"][0], strict=True))
-    record = dict(zip(data["record_fields"], data["records"][first["records"][0]], strict=True))
+    first = row(findings, 0)
+    place = first["records"][0]
+    record = row(data["records"], place)
     assert first["detection_id"] == "pass_the_hash_source"
-    assert first["event_time"] == record["event_time"] == "2026-03-14 01:23:30.123456Z"
-    assert json.loads(record["event_data"])["TargetOutboundUserName"] == "da-smith"
+    assert first["event_time"] == record["event_time"] == 1_773_451_410_123_456  # 2026-03-14 01:23:30.123456Z
+    assert json.loads(unpack(html, "event-data-0")[place])["TargetOutboundUserName"] == "da-smith"
     assert data["sources"][record["source"]][1].endswith("/WS07/C/Windows/System32/winevt/Logs/Security.evtx")
 
 
@@ -136,9 +157,19 @@ def test_event_data_is_embedded_once_and_unchanged() -> None:
     report = realistic_report()
     twice = '{"Data":"a","Data":"b","n":18446744073709551615}'
     html = render(replace(report, records=(replace(report.records[0], event_data=twice), *report.records[1:])))
-    records = page_data(html)["records"]
-    assert [row for row in records if twice in row] == [records[0]]
-    assert html.count("18446744073709551615") == 1
+    assert [text for text in unpack(html, "event-data-0") if text == twice] == [twice]
+    assert twice not in json.dumps(page_data(html))
+
+
+def test_numbers_and_times_that_javascript_would_change_are_embedded_as_text() -> None:
+    report = realistic_report()
+    far = replace(
+        report.records[0], event_record_id=18_446_744_073_709_551_615, event_time=datetime(9999, 1, 1, 0, 0, 0, 1)
+    )
+    records = page_data(render(replace(report, records=(far, *report.records[1:]))))["records"]["c"]
+    assert records["event_record_id"]["v"][0] == "18446744073709551615"
+    assert records["event_time"]["t"][0] == "9999-01-01 00:00:00.000001Z"
+    assert isinstance(records["event_time"]["t"][1], int)
 
 
 def test_first_findings_are_there_without_script() -> None:
@@ -182,7 +213,7 @@ def elements(html: str) -> _Elements:
 
 def test_hostile_text_adds_no_element_attribute_or_link() -> None:
     plain, hostile = elements(render(realistic_report())), elements(render(hostile_report()))
-    assert hostile.names["script"] == plain.names["script"] == 2
+    assert hostile.names["script"] == plain.names["script"] == 3  # data, event data, our own
     assert set(hostile.names) <= set(plain.names) | {"details", "option"}
     assert hostile.attributes <= plain.attributes | {"disabled"}
     assert {link for link in hostile.links if not re.fullmatch(r"#[\w-]+", link)} == set()
@@ -195,13 +226,15 @@ def test_payload_is_embedded_exactly_and_page_is_utf_8(payload: str) -> None:
     data = page_data(html)
     # Two surrogates side by side are one character in JSON; nothing else may change.
     expected = payload.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-    assert dict(zip(data["finding_fields"], data["findings"][0], strict=True))["summary"] == expected
+    assert row(data["findings"], 0)["summary"] == expected
+    assert row(data["lines"], 0)["text"] == data["sessions"][0]["detail"]["commands"][0]["text"] == expected
     assert not re.search("[\0\x1b\x9b\u202a-\u202e\u2066-\u2069\u200b-\u200f\ufeff]", html)
 
 
-def test_embedded_json_has_no_character_that_html_knows() -> None:
-    text = str(embed_json(["</script>", "<!--", "&amp;", "\u2028\u2029", "\ud800"]))
-    assert text == ('["\\u003c/script\\u003e","\\u003c!--","\\u0026amp;","\\u2028\\u2029","\\ud800"]')
+def test_embedded_data_has_no_character_that_html_knows() -> None:
+    text = str(compress(["</script>", "<!--", "&amp;", "\u2028\u2029", "\ud800"]))
+    assert re.fullmatch("[A-Za-z0-9+/=]+", text)
+    assert json.loads(zlib.decompress(base64.b64decode(text)))[4] == "\ud800"
 
 
 def test_only_plain_http_references_are_links() -> None:
@@ -211,6 +244,7 @@ def test_only_plain_http_references_are_links() -> None:
         "javascript:alert(1)",
         "https://example.org/\u202ea",
         "http://x y",
+        "https://example.org@evil.example/",
         " https://example.org",
         "ftp://example.org",
     )
@@ -236,7 +270,7 @@ def test_unknown_time_zone_is_an_error_of_ours() -> None:
 
 
 def test_missing_and_broken_templates_are_errors_of_ours(tmp_path: Path) -> None:
-    with pytest.raises(EvtxhuntError, match=r"style\.css cannot be read"):
+    with pytest.raises(EvtxhuntError, match=r"style\.css.* cannot be read"):
         render_html(empty_report(), tmp_path)
     for path in _TEMPLATES.iterdir():
         if path.is_file():
@@ -261,7 +295,7 @@ def test_style_that_would_end_its_element_is_refused(tmp_path: Path) -> None:
 
 
 def colour_schemes() -> list[dict[str, str]]:
-    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    style = "".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "print.css"))
     return [
         dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block)) for block in re.findall(r":root \{(.*?)\}", style, re.S)
     ]
@@ -282,15 +316,18 @@ def test_colours_hold_their_contrast(scheme: dict[str, str]) -> None:
     grounds = ("ground", "card", "sunken")
     low = [
         (text, ground, round(contrast(scheme[text], scheme[ground]), 2))
-        for text in ("ink", "muted", "accent", "bad")
+        for text in ("ink", "muted", "accent", "bad", "low", "medium", "informational")  # the last three on confidence
         for ground in grounds
         if contrast(scheme[text], scheme[ground]) < 4.5
     ]
     low += [
         (shape, ground, round(contrast(scheme[shape], scheme[ground]), 2))
-        for shape in ("critical", "high", "medium", "low", "informational")
+        for shape in ("critical", "high", "medium", "low", "informational", "session", "hop", "hatch", "focus")
+        if shape in scheme
         for ground in (*grounds, "extent")
         if contrast(scheme[shape], scheme[ground]) < 3
     ]
     assert low == []
+    assert contrast(scheme["card"], scheme["session"]) >= 4.5  # the number on a bar
+    assert contrast(scheme["card"], scheme["accent"]) >= 4.5  # the number of a step
     assert contrast(scheme["hidden-character"], scheme["hidden-ground"]) >= 4.5

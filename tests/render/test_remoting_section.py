@@ -23,9 +23,9 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def section(case: Path, **options: object) -> str:
     page = write_report(case, load_query_set(), ReportOptions(**options))  # type: ignore[arg-type]
-    found = re.search(r'<section id="remoting".*?</section>', page, re.DOTALL)
-    assert found
-    return re.sub(r"<[^>]+>", "", found.group())
+    found = re.findall(r'<section id="(?:sessions|hops)".*?</section>', page, re.DOTALL)
+    assert len(found) == 2
+    return re.sub(r"<[^>]+>", "", "".join(found))
 
 
 def test_sessions_hops_and_statements_are_shown_with_their_records(case: Path) -> None:
