@@ -14,9 +14,9 @@
 -- description = "Among so many records after 1100 a boot writes its 4608 or 4826; first come stragglers of the shutdown"
 -- ---
 -- At the end of a log nothing can be said. The next record's time is when the service wrote again.
-WITH candidate AS (SELECT DISTINCT source_file_id, computer FROM event WHERE event_id = 1100 AND channel = 'Security'),
+WITH candidate AS (SELECT DISTINCT source_file_id, computer FROM rare_event WHERE event_id = 1100 AND channel = 'Security'),
 following AS (
-    SELECT *, count(*) OVER later AS records, count(*) FILTER (event_id IN (4608, 4826)) OVER later AS boots,
+    SELECT event_key, event_time, host, computer, event_id, count(*) OVER later AS records, count(*) FILTER (event_id IN (4608, 4826)) OVER later AS boots,
         lead(event_key) OVER one AS next_key, lead(event_time) OVER one AS next_time
     FROM event SEMI JOIN candidate USING (source_file_id, computer)
     WHERE channel = 'Security'
