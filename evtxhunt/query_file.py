@@ -218,6 +218,7 @@ def _check_requires(value: Any) -> Iterator[tuple[str, str]]:
             and set(item) == {"channel", "event_id"}
             and isinstance(item["channel"], str)
             and isinstance(item["event_id"], list)
+            and item["event_id"]
             and all(isinstance(number, int) for number in item["event_id"])
         ):
             yield "requires", 'requires must be a list like [{channel = "Security", event_id = [4625]}]'

@@ -183,6 +183,11 @@ CREATE OR REPLACE TEMP MACRO name_list(items, n) AS
 
 -- Windows over time -------------------------------------------------------------------------------------------------
 
+-- Whether a row lies in some window of so many minutes that is full: `ahead` counts what happened from each row on within
+-- one, and `least` makes it full. Rows of one series have the same `one`, `two` and `three` (give NULL where there are fewer).
+CREATE OR REPLACE TEMP MACRO in_full_window(moment, ahead, least, minutes, one, two, three) AS
+    moment <= to_minutes(minutes) + max(moment) FILTER (ahead >= least) OVER (PARTITION BY one, two, three ORDER BY moment);
+
 -- 1 where a row begins a new island: the first one, or more than so many minutes after the one before.
 CREATE OR REPLACE TEMP MACRO begins_island(moment, previous, minutes) AS
     (previous IS NULL OR moment - previous > to_minutes(minutes))::INTEGER;

@@ -36,10 +36,10 @@ WITH step AS (
     SELECT event_key, event_time, host, computer, account(subject_domain_name, subject_user_name) AS user_name, NULL AS ip, 'group' AS kind,
         coalesce(target_user_name, '?') AS object, CASE WHEN known(event_data->>'CallerProcessName') IS NULL OR file_name(event_data->>'CallerProcessName') IN ('net.exe', 'net1.exe',
             'powershell.exe', 'pwsh.exe', 'wmic.exe', 'cmd.exe') THEN 2 ELSE 1 END AS weight
-    FROM event WHERE event_id IN (4798, 4799) AND provider = 'Microsoft-Windows-Security-Auditing' AND NOT is_machine_account(subject_user_name)
+    FROM rare_event WHERE event_id IN (4798, 4799) AND provider = 'Microsoft-Windows-Security-Auditing' AND NOT is_machine_account(subject_user_name)
     UNION ALL
     SELECT event_key, event_time, host, computer, account(subject_domain_name, subject_user_name), NULL, 'object', event_data->>'ObjectName', 1
-    FROM event WHERE event_id = 4661 AND provider = 'Microsoft-Windows-Security-Auditing' AND NOT is_machine_account(subject_user_name)
+    FROM rare_event WHERE event_id = 4661 AND provider = 'Microsoft-Windows-Security-Auditing' AND NOT is_machine_account(subject_user_name)
         AND event_data->>'ObjectServer' = 'Security Account Manager'
     UNION ALL
     SELECT event_key, event_time, host, computer, user_name, ip, 'pipe', lower(pipe), 1

@@ -20,12 +20,12 @@ WITH change AS (
     SELECT event_key, event_time, host, computer, account(subject_domain_name, subject_user_name) AS user_name, event_data->>'SubjectUserSid' AS user_sid, process_name,
         TRY_CAST(event_data->>'PreviousTime' AS TIMESTAMP) AS old_time, TRY_CAST(event_data->>'NewTime' AS TIMESTAMP) AS new_time,
         event_data->>'PreviousDate' IS NOT NULL AS is_old_format
-    FROM event WHERE event_id = 4616 AND provider = 'Microsoft-Windows-Security-Auditing'
+    FROM rare_event WHERE event_id = 4616 AND provider = 'Microsoft-Windows-Security-Auditing'
         AND NOT regexp_matches(coalesce(process_name, ''), '(?i)^[a-z]:\\windows\\system32\\svchost\.exe$|\\(vmtoolsd|vboxservice|prl_tools_service|xenguestagent|qemu-ga)\.exe$')
     UNION ALL
     SELECT event_key, event_time, host, computer, NULL, NULL, event_data->>'ProcessName',
         TRY_CAST(event_data->>'OldTime' AS TIMESTAMP), TRY_CAST(event_data->>'NewTime' AS TIMESTAMP), false
-    FROM event WHERE event_id = 1 AND provider = 'Microsoft-Windows-Kernel-General' AND known(event_data->>'ProcessName') IS NOT NULL
+    FROM rare_event WHERE event_id = 1 AND provider = 'Microsoft-Windows-Kernel-General' AND known(event_data->>'ProcessName') IS NOT NULL
         AND NOT regexp_matches(event_data->>'ProcessName', '(?i)\\(svchost|vmtoolsd|vboxservice|prl_tools_service|xenguestagent|qemu-ga)\.exe$')
 ),
 -- One change is told by both logs.

@@ -15,19 +15,9 @@
 -- default = 10
 -- description = "Events of one kind this close together are one finding"
 -- ---
--- auth_credssp is from memory: any value below WSMAN with the word counts.
-WITH step AS (
-    SELECT event_key, event_time, host, computer, user_name, key_path || coalesce(' = ' || new_value, '') AS what
-    FROM registry_change
-    WHERE kind IN ('set', 'created') AND NOT coalesce(regexp_matches(new_value, '^(DWORD \(0x0+\)|0)$'), false)
-        AND regexp_matches(key_path, '(?i)\\CredentialsDelegation\\.*Fresh|\\(WSMAN|WinRM)\\.*credssp')
-    UNION ALL
-    SELECT event_key, event_time, host, computer, user_name, excerpt(text, 200)
-    FROM command_text
-    WHERE regexp_matches(without_backticks(text), '(?is)enable-wsmancredssp|allowfreshcredentials|wsman:.{0,80}credssp.{0,40}(true|1)')
-        AND len(text) < 4000
+WITH stepped AS (
+    SELECT *, lag(event_time) OVER (PARTITION BY computer ORDER BY event_time, event_key) AS previous FROM remoting_setting WHERE kind = 'credssp'
 ),
-stepped AS (SELECT *, lag(event_time) OVER (PARTITION BY computer ORDER BY event_time, event_key) AS previous FROM step),
 numbered AS (
     SELECT *, sum(begins_island(event_time, previous, $gap_minutes)) OVER (PARTITION BY computer ORDER BY event_time, event_key) AS island FROM stepped
 )

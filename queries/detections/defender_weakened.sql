@@ -20,7 +20,7 @@ WITH change AS (
     SELECT event_key, [event_key] AS event_keys, event_time, host, computer, NULL AS user_name,
         CASE event_id WHEN 5001 THEN 'real-time protection switched off' WHEN 5010 THEN 'scan for malware switched off'
             WHEN 5012 THEN 'scan for viruses switched off' ELSE event_data->>'New Value' END AS text
-    FROM event
+    FROM rare_event
     WHERE channel = 'Microsoft-Windows-Windows Defender/Operational' AND event_id IN (5001, 5007, 5010, 5012)
         AND (event_id <> 5007 OR regexp_matches(event_data->>'New Value',
             '(?i)\\Exclusions\\|\\Disable\w+ = 0x1|SpyNetReporting = 0x0|TamperProtection = 0x0'))

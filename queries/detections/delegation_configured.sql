@@ -18,7 +18,7 @@
 WITH directory AS (
     SELECT event_key, event_time, host, computer, account(subject_domain_name, subject_user_name) AS user_name, event_data->>'ObjectDN' AS object,
         event_data->>'AttributeLDAPDisplayName' AS attribute, event_data->>'AttributeValue' AS value, event_data->>'OperationType' AS operation
-    FROM event WHERE event_id = 5136 AND provider = 'Microsoft-Windows-Security-Auditing'
+    FROM rare_event WHERE event_id = 5136 AND provider = 'Microsoft-Windows-Security-Auditing'
         AND event_data->>'AttributeLDAPDisplayName' IN ('msDS-AllowedToDelegateTo', 'userAccountControl')
 ),
 flag AS (SELECT *, coalesce(as_integer(value), 0) & 17301504 AS bits FROM directory WHERE attribute = 'userAccountControl'),

@@ -13,19 +13,22 @@
 -- default = 40
 -- description = "Among so many records after 1100 a boot writes its 4608 or 4826; first come stragglers of the shutdown"
 -- ---
--- At the end of a log nothing can be said. The next record's time is when the service wrote again.
-WITH candidate AS (SELECT DISTINCT source_file_id, computer FROM event WHERE event_id = 1100 AND channel = 'Security'),
-following AS (
-    SELECT *, count(*) OVER later AS records, count(*) FILTER (event_id IN (4608, 4826)) OVER later AS boots,
-        lead(event_key) OVER one AS next_key, lead(event_time) OVER one AS next_time
-    FROM event SEMI JOIN candidate USING (source_file_id, computer)
-    WHERE channel = 'Security'
-    WINDOW one AS (PARTITION BY source_file_id, computer ORDER BY event_record_id, event_key),
-        later AS (PARTITION BY source_file_id, computer ORDER BY event_record_id, event_key ROWS BETWEEN 1 FOLLOWING AND $records_after FOLLOWING)
+-- By record numbers, so only in logs that are no filtered exports, whose record headers are numbered anew. At the end of a log nothing can
+-- be said. The next record's time is when the service wrote again.
+WITH stop AS (FROM rare_event WHERE event_id = 1100 AND channel = 'Security' AND header_record_id = event_record_id),
+boot AS (SELECT source_file_id, computer, event_record_id FROM rare_event WHERE event_id IN (4608, 4826) AND channel = 'Security'),
+log AS (SELECT source_file_id, computer, max(event_record_id) AS last_number FROM event WHERE channel = 'Security' GROUP BY ALL),
+unbooted AS (
+    SELECT stop.source_file_id, stop.event_record_id, stop.event_key, stop.event_time, stop.host, stop.computer
+    FROM stop JOIN log USING (source_file_id, computer)
+    ASOF LEFT JOIN boot ON boot.source_file_id = stop.source_file_id AND boot.computer = stop.computer AND stop.event_record_id <= boot.event_record_id
+    WHERE last_number >= stop.event_record_id + $records_after AND coalesce(boot.event_record_id > stop.event_record_id + $records_after, true)
 )
-SELECT event_time, host, computer, NULL::VARCHAR AS user_name,
-    'The event log service of ' || computer || ' shut down at ' || show_time(event_time) || ' and wrote again at ' || show_time(next_time)
-        || ' without a start of the computer in between' AS summary,
-    [event_key, next_key] AS evidence, next_time
-FROM following WHERE event_id = 1100 AND boots = 0 AND records >= $records_after
-ORDER BY event_time, evidence
+SELECT unbooted.event_time, unbooted.host, unbooted.computer, NULL::VARCHAR AS user_name,
+    'The event log service of ' || unbooted.computer || ' shut down at ' || show_time(unbooted.event_time) || ' and wrote again at '
+        || show_time(arg_min(next.event_time, (next.event_record_id, next.event_key))) || ' without a start of the computer in between' AS summary,
+    [unbooted.event_key, arg_min(next.event_key, (next.event_record_id, next.event_key))] AS evidence
+FROM unbooted JOIN event AS next ON next.source_file_id = unbooted.source_file_id AND next.computer = unbooted.computer AND next.channel = 'Security'
+    AND next.event_record_id > unbooted.event_record_id AND next.event_record_id <= unbooted.event_record_id + $records_after
+GROUP BY unbooted.event_key, unbooted.event_time, unbooted.host, unbooted.computer
+ORDER BY unbooted.event_time, evidence

@@ -26,8 +26,7 @@ WITH counted_ahead AS (
 ),
 dense AS (
     SELECT * FROM counted_ahead
-    QUALIFY event_time <= to_minutes($window_minutes) + max(event_time) FILTER (names_ahead >= $min_names) OVER (
-        PARTITION BY computer, ip ORDER BY event_time)
+    QUALIFY in_full_window(event_time, names_ahead, $min_names, $window_minutes, computer, ip, NULL)
 ),
 numbered AS (
     SELECT *, sum(begins_island(event_time, previous, $window_minutes)) OVER (PARTITION BY computer, ip ORDER BY event_time, event_key) AS island

@@ -17,7 +17,7 @@
 WITH change AS (
     SELECT event_key, event_time, host, computer, account(subject_domain_name, subject_user_name) AS user_name,
         'auditing of subcategory ' || (event_data->>'SubcategoryGuid') || ' removed' AS text
-    FROM event
+    FROM rare_event
     -- %%8448 success removed, %%8450 failure removed; %%8449 and %%8451 are added.
     WHERE event_id = 4719 AND provider = 'Microsoft-Windows-Security-Auditing' AND regexp_matches(event_data->>'AuditPolicyChanges', '%%(8448|8450)')
     UNION ALL

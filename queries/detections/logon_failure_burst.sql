@@ -31,11 +31,9 @@ counted_ahead AS (
         RANGE BETWEEN CURRENT ROW AND to_minutes($window_minutes) FOLLOWING) AS failures_ahead
     FROM failed_attempt SEMI JOIN often USING (computer, source, account_key)
 ),
--- Failures that lie in some window that is full.
 dense AS (
     SELECT * FROM counted_ahead
-    QUALIFY event_time <= to_minutes($window_minutes) + max(event_time) FILTER (failures_ahead >= $min_failures) OVER (
-        PARTITION BY computer, source, account_key ORDER BY event_time)
+    QUALIFY in_full_window(event_time, failures_ahead, $min_failures, $window_minutes, computer, source, account_key)
 ),
 numbered AS (
     SELECT *, sum(begins_island(event_time, previous, $window_minutes)) OVER (PARTITION BY computer, source ORDER BY event_time, event_key) AS island

@@ -47,11 +47,9 @@ counted_ahead AS (
         RANGE BETWEEN CURRENT ROW AND to_minutes($window_minutes) FOLLOWING) AS accounts_ahead
     FROM few_tries
 ),
--- Attempts that lie in some window that is full.
 dense AS (
     SELECT * FROM counted_ahead
-    QUALIFY event_time <= to_minutes($window_minutes) + max(event_time) FILTER (accounts_ahead >= $min_accounts) OVER (
-        PARTITION BY computer, source ORDER BY event_time)
+    QUALIFY in_full_window(event_time, accounts_ahead, $min_accounts, $window_minutes, computer, source, NULL)
 ),
 numbered AS (
     SELECT *, sum(begins_island(event_time, previous, $window_minutes)) OVER (PARTITION BY computer, source ORDER BY event_time, event_key) AS island

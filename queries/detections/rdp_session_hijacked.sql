@@ -29,7 +29,7 @@ WITH trace AS (
 reconnected AS (
     SELECT event_key, event_time, host, computer, account(event_data->>'AccountDomain', event_data->>'AccountName') AS user_name,
         'session ' || coalesce(event_data->>'SessionName', '?') || ' of ' || account(event_data->>'AccountDomain', event_data->>'AccountName') || ' reconnected' AS what
-    FROM event WHERE event_id = 4778 AND provider = 'Microsoft-Windows-Security-Auditing'
+    FROM rare_event WHERE event_id = 4778 AND provider = 'Microsoft-Windows-Security-Auditing'
 ),
 told AS (
     FROM trace

@@ -9,7 +9,8 @@
 -- could not be read is in parse_failure."""
 -- false_positives = ["A log that rolled over between two collections", "Damaged files of which whole chunks are gone"]
 -- references = ["https://attack.mitre.org/techniques/T1070/001/"]
--- requires = [{channel = "Security", event_id = []}, {channel = "System", event_id = []}]
+-- requires = [{channel = "Security", event_id = [4608, 4624, 4634, 4672, 4688]},
+--     {channel = "System", event_id = [12, 13, 6005, 6006, 6013, 7036, 7040]}]  # it needs any records of a log: these are the usual ones
 -- [params.min_missing]
 -- type = "integer"
 -- default = 1

@@ -25,12 +25,12 @@ WITH step AS (
     FROM account_change WHERE event_id = 4732 AND target_sid = 'S-1-5-32-580'
     UNION ALL
     SELECT event_key, [event_key], event_time, host, computer, user_sid, 'firewall rule ' || coalesce(event_data->>'RuleName', event_data->>'RuleId', '?'), false
-    FROM event
+    FROM rare_event
     WHERE event_id IN (2004, 4946) AND channel IN ('Microsoft-Windows-Windows Firewall With Advanced Security/Firewall', 'Security')
         AND (regexp_matches(event_data->>'LocalPorts', '\b598[56]\b') OR regexp_matches(coalesce(event_data->>'RuleId', ''), '(?i)^winrm-'))
     UNION ALL
     SELECT event_key, [event_key], event_time, host, computer, NULL, 'the listener started for the first time in these logs', true
-    FROM event WHERE event_id = 10148 AND channel = 'System' QUALIFY row_number() OVER (PARTITION BY lower(computer) ORDER BY event_time, event_key) = 1
+    FROM rare_event WHERE event_id = 10148 AND channel = 'System' QUALIFY row_number() OVER (PARTITION BY lower(computer) ORDER BY event_time, event_key) = 1
 ),
 stepped AS (SELECT *, lag(event_time) OVER (PARTITION BY computer ORDER BY event_time, event_key) AS previous FROM step),
 numbered AS (

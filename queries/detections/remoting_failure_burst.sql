@@ -27,7 +27,7 @@ WITH failure AS (
     WHERE event_id IN (161, 162, 164, 192) OR (event_id = 142 AND operation = 'CreateShell')
     UNION ALL
     SELECT event_key, event_time, host, computer, user_sid, coalesce(activity_id, event_key::VARCHAR), excerpt(event_data->>'ErrorMessage', 80)
-    FROM event WHERE event_id = 32784 AND channel = 'Microsoft-Windows-PowerShell/Operational'
+    FROM rare_event WHERE event_id = 32784 AND channel = 'Microsoft-Windows-PowerShell/Operational'
 ),
 stepped AS (
     SELECT *, lag(event_time) OVER (PARTITION BY computer, user_sid ORDER BY event_time, event_key) AS previous

@@ -23,7 +23,7 @@ WITH access AS (
     UNION ALL
     SELECT event_key, event_time, host, computer, as_integer(event_data->>'SourceProcessId'), source_image, target_image,
         'put a thread into it' || coalesce(' (' || known(event_data->>'StartFunction') || ')', ''), account_user(event_data->>'SourceUser')
-    FROM event
+    FROM rare_event
     WHERE event_id = 8 AND provider = 'Microsoft-Windows-Sysmon'
         AND (file_name(source_image) IN ('wsmprovhost.exe', 'winrshost.exe') OR file_name(target_image) IN ('wsmprovhost.exe', 'winrshost.exe'))
         AND NOT regexp_matches(source_image, '(?i)^[a-z]:\\windows\\system32\\csrss\.exe$')

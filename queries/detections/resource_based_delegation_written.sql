@@ -18,7 +18,7 @@
 WITH written AS (
     SELECT event_key, event_time, host, computer, account(subject_domain_name, subject_user_name) AS user_name, subject_user_name AS writer,
         regexp_extract(event_data->>'ObjectDN', '^CN=([^,]+)', 1) AS target
-    FROM event WHERE event_id = 5136 AND provider = 'Microsoft-Windows-Security-Auditing'
+    FROM rare_event WHERE event_id = 5136 AND provider = 'Microsoft-Windows-Security-Auditing'
         AND event_data->>'AttributeLDAPDisplayName' = 'msDS-AllowedToActOnBehalfOfOtherIdentity'
 ),
 -- A machine account may be made by any user (MachineAccountQuota).

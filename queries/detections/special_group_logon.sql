@@ -16,7 +16,7 @@
 WITH watched AS (
     SELECT event_key, event_time, host, computer, account(target_domain_name, target_user_name) AS user_name,
         regexp_extract_all(event_data->>'SidList', 'S-1-[0-9-]+') AS sids
-    FROM event WHERE event_id = 4964 AND provider = 'Microsoft-Windows-Security-Auditing'
+    FROM rare_event WHERE event_id = 4964 AND provider = 'Microsoft-Windows-Security-Auditing'
 ),
 stepped AS (SELECT *, lag(event_time) OVER (PARTITION BY computer, user_name ORDER BY event_time, event_key) AS previous FROM watched),
 numbered AS (

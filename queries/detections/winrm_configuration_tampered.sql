@@ -15,20 +15,9 @@
 -- default = 10
 -- description = "Events of one kind this close together are one finding"
 -- ---
--- The value names below WSMAN are from memory, so any name with the word counts; a value of 0 or nothing is a step back.
-WITH step AS (
-    SELECT event_key, event_time, host, computer, user_name, key_path || ' = ' || coalesce(new_value, '?') AS what
-    FROM registry_change
-    WHERE kind = 'set' AND NOT coalesce(regexp_matches(new_value, '^(DWORD \(0x0+\)|0|\(Empty\)|)$'), false)
-        AND regexp_matches(key_path, '(?i)\\(WSMAN|WinRM)\\(Client|Service).*\\[^\\]*(trusted_?hosts|unencrypted|basic)[^\\]*$|\\LocalAccountTokenFilterPolicy$')
-    UNION ALL
-    SELECT event_key, event_time, host, computer, user_name, excerpt(text, 200)
-    FROM command_text
-    WHERE regexp_matches(without_backticks(text), '(?is)(set-item|set-wsmaninstance|winrm(\.cmd)?["'']?\s+set|\bsi\b).{0,200}(trustedhosts|allowunencrypted|auth[\\/]+basic|@\{\s*basic)')
-        -- A long script that mentions it is no single command.
-        AND len(text) < 4000
+WITH stepped AS (
+    SELECT *, lag(event_time) OVER (PARTITION BY computer ORDER BY event_time, event_key) AS previous FROM remoting_setting WHERE kind = 'weaker'
 ),
-stepped AS (SELECT *, lag(event_time) OVER (PARTITION BY computer ORDER BY event_time, event_key) AS previous FROM step),
 numbered AS (
     SELECT *, sum(begins_island(event_time, previous, $gap_minutes)) OVER (PARTITION BY computer ORDER BY event_time, event_key) AS island FROM stepped
 )

@@ -17,11 +17,11 @@
 WITH bound AS (
     SELECT event_key, event_time, host, computer, event_data->>'User' AS user_name,
         coalesce(event_data->>'Name', event_data->>'Consumer', '?') || coalesce(': ' || coalesce(event_data->>'Destination', event_data->>'Query'), '') AS what
-    FROM event WHERE event_id IN (19, 20, 21) AND provider = 'Microsoft-Windows-Sysmon' AND coalesce(event_data->>'Operation', '') <> 'Deleted'
+    FROM rare_event WHERE event_id IN (19, 20, 21) AND provider = 'Microsoft-Windows-Sysmon' AND coalesce(event_data->>'Operation', '') <> 'Deleted'
     UNION ALL
     SELECT event_key, event_time, host, computer, NULL,
         coalesce(event_data->>'$.Operation_ESStoConsumerBinding.ESS', '?') || ': ' || coalesce(event_data->>'$.Operation_ESStoConsumerBinding.CONSUMER', '?')
-    FROM event WHERE event_id = 5861 AND provider = 'Microsoft-Windows-WMI-Activity'
+    FROM rare_event WHERE event_id = 5861 AND provider = 'Microsoft-Windows-WMI-Activity'
 ),
 -- Every Windows has the first, older ones the second.
 foreign_one AS (SELECT * FROM bound WHERE NOT regexp_matches(what, 'SCM Event Log (Filter|Consumer)|BVT(Filter|Consumer)')),

@@ -31,7 +31,7 @@ SELECT
     known(data.AllowedToDelegateTo) AS allowed_to_delegate_to,
     known(data.PasswordLastSet) AS password_last_set,
     known(data.ServicePrincipalNames) AS service_principal_names
-FROM (SELECT *, fields(event_data, 'OldTargetUserName, TargetSid, NewTargetUserName, MemberName, MemberSid, SubjectUserSid, OldUacValue, NewUacValue, AllowedToDelegateTo, PasswordLastSet, ServicePrincipalNames') AS data FROM event)
+FROM (SELECT *, fields(event_data, 'OldTargetUserName, TargetSid, NewTargetUserName, MemberName, MemberSid, SubjectUserSid, OldUacValue, NewUacValue, AllowedToDelegateTo, PasswordLastSet, ServicePrincipalNames') AS data FROM rare_event)
 WHERE event_id IN (4720, 4722, 4723, 4724, 4725, 4726, 4728, 4729, 4732, 4733, 4738, 4740, 4741, 4742, 4743, 4756, 4757,
                    4765, 4767, 4781)
     AND provider = 'Microsoft-Windows-Security-Auditing'

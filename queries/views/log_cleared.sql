@@ -13,5 +13,5 @@ SELECT
     event_data->>'$.LogFileCleared.SubjectDomainName' AS user_domain,
     coalesce(event_data->>'$.LogFileCleared.SubjectUserSid', user_sid) AS subject_user_sid,
     as_integer(event_data->>'$.LogFileCleared.SubjectLogonId') AS subject_logon_id
-FROM event
+FROM rare_event
 WHERE event_id IN (104, 1102) AND provider = 'Microsoft-Windows-Eventlog'

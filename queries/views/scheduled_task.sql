@@ -7,7 +7,7 @@
 -- The XML stands in TaskContent, in TaskContentNew of 4702; 4699 has it in some builds only.
 WITH record AS (
     SELECT *, coalesce(event_data->>'TaskContentNew', event_data->>'TaskContent') AS xml
-    FROM event
+    FROM rare_event
     WHERE (event_id BETWEEN 4698 AND 4702 AND provider = 'Microsoft-Windows-Security-Auditing')
         OR (event_id IN (106, 140, 141) AND provider = 'Microsoft-Windows-TaskScheduler')
 )

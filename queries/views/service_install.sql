@@ -19,6 +19,6 @@ SELECT
     subject_user_name AS user_name, subject_domain_name AS user_domain,
     subject_logon_id AS logon_id,
     user_sid
-FROM (SELECT *, fields(event_data, 'ImagePath, ServiceFileName, ServiceType, ServiceStartType, StartType, AccountName, ServiceAccount') AS data FROM event)
+FROM (SELECT *, fields(event_data, 'ImagePath, ServiceFileName, ServiceType, ServiceStartType, StartType, AccountName, ServiceAccount') AS data FROM rare_event)
 WHERE (event_id = 7045 AND provider = 'Service Control Manager')
     OR (event_id = 4697 AND provider = 'Microsoft-Windows-Security-Auditing')

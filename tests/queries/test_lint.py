@@ -68,6 +68,9 @@ def test_a_good_file_is_clean(tmp_path: Path) -> None:
             id="revoked technique",
         ),
         pytest.param(
+            HEADER.replace("[1102]", "[]") + SELECT, 7, "requires must be a list like", id="requires no events"
+        ),
+        pytest.param(
             HEADER + SELECT + ";" + SELECT, 9, "exactly one SELECT, it holds 2 statements", id="two statements"
         ),
         pytest.param(HEADER + "DROP TABLE event\n", 9, "must hold a SELECT", id="no select"),
