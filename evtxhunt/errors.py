@@ -33,6 +33,10 @@ class AllowListError(EvtxhuntError):
     """An allow-list breaks its format; the message begins with its path."""
 
 
+class RedactionKeyError(EvtxhuntError):
+    """A redaction key is of another case, is none, or cannot be written."""
+
+
 class NotesError(EvtxhuntError):
     """A file of analysts' notes breaks its format; the message begins with its path."""
 

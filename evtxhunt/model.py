@@ -351,6 +351,7 @@ class Report:
     detections: tuple[ReportDetection, ...]
     sessions: tuple[ReportSession, ...] = ()
     session_count: int = 0  # in scope; more than len(sessions) when the report leaves some out
+    redaction: tuple[str, ...] = ()  # what was replaced and what that cannot hide; empty: nothing was
     hops: tuple[ReportHop, ...] = ()
     hop_count: int = 0  # likewise
     review: tuple[ReviewLine, ...] = ()

@@ -41,7 +41,22 @@ def test_readme_has_commands_and_links_that_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["ingest", "report", "detect", "query", "sql", "info", "lint", "demo", "sessions", "hops", "coverage"]
+    "command",
+    [
+        "ingest",
+        "report",
+        "detect",
+        "query",
+        "sql",
+        "info",
+        "lint",
+        "demo",
+        "sessions",
+        "hops",
+        "coverage",
+        "timeline",
+        "export",
+    ],
 )
 def test_every_command_explains_itself(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])

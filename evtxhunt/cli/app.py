@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from evtxhunt import __version__
-from evtxhunt.cli import case_commands, query_commands, report_commands, session_commands, sql_command
+from evtxhunt.cli import case_commands, export_command, query_commands, report_commands, session_commands, sql_command
 from evtxhunt.cli.output import EXIT_ERROR, say
 from evtxhunt.errors import EvtxhuntError
 from evtxhunt.render.terminal import escape_terminal
@@ -61,6 +61,7 @@ case_commands.add_to(app)
 report_commands.add_to(app)
 query_commands.add_to(app)
 session_commands.add_to(app)
+export_command.add_to(app)
 sql_command.add_to(app)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
@@ -19,13 +19,17 @@ from evtxhunt.model import (
 from evtxhunt.notes import read_notes
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
 from evtxhunt.pipeline.query import QuerySet, allowed_sql, correlate, detect, open_case, rule_set_sha256
+from evtxhunt.pipeline.redaction import redact_case
 from evtxhunt.pipeline.report_context import coverage_of, paths_of, places_of, runs_of, skews_of
 from evtxhunt.pipeline.report_findings import MOST_FINDINGS, Findings, detections_of, in_scope
 from evtxhunt.pipeline.report_lines import Lines, room_for
 from evtxhunt.pipeline.report_records import RecordPicker
 from evtxhunt.pipeline.report_remoting import Hops, review_of, sessions_of
 from evtxhunt.pipeline.report_sessions import SessionDetails
+from evtxhunt.redact import What
 from evtxhunt.render.html import render_html
+from evtxhunt.render.markdown import render_markdown
+from evtxhunt.render.overrides import template_folders
 from evtxhunt.report_model import ReportNote
 from evtxhunt.resources import shipped_folder
 
@@ -41,6 +45,10 @@ class ReportOptions:
     end: datetime | None = None
     host: str | None = None
     time_zone: str = "UTC"
+    form: Literal["html", "markdown"] = "html"
+    redact: frozenset[What] = frozenset()
+    redact_key: Path | None = None  # where the way back from pseudonyms to names is kept
+    templates: Path | None = None  # files that stand in for those of ours with the same name
     notes: tuple[Path, ...] = ()  # files that pages exported; of two notes on one thing the later file's is shown
 
 
@@ -51,10 +59,16 @@ def write_report(
     *,
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
 ) -> str:
-    """The HTML report of a case. Runs the detections first unless their findings are up to date."""
-    if not _is_up_to_date(case, query_set, memory_limit):
-        detect(case, query_set, memory_limit=memory_limit)
-    return render_html(gather_report(case, query_set, options, memory_limit=memory_limit), shipped_folder("templates"))
+    """The text of a case's report. Runs the detections first unless their findings are up to date. Raises CaseError."""
+    templates = template_folders(options.templates, shipped_folder("templates"))  # errors before the work
+    ensure_detected(case, query_set, memory_limit=memory_limit)
+    report = gather_report(case, query_set, options, memory_limit=memory_limit)
+    if options.redact:
+        with open_case(case, query_set, memory_limit=memory_limit) as connection:
+            report = redact_case(connection, report, options.redact, options.redact_key)
+    if options.form == "markdown":
+        return render_markdown(report)
+    return render_html(report, templates)
 
 
 def gather_report(
@@ -67,13 +81,15 @@ def gather_report(
         return _gather(connection, case, query_set, options, notes)
 
 
-def _is_up_to_date(case: Path, query_set: QuerySet, memory_limit: str) -> bool:
+def ensure_detected(case: Path, query_set: QuerySet, *, memory_limit: str = DEFAULT_MEMORY_LIMIT) -> None:
+    """Runs the detections unless their findings are up to date. Raises CaseError."""
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
         row = connection.execute(
             "SELECT command, rule_set_sha256 FROM run WHERE command IN ('ingest', 'detect')"
             " ORDER BY run_id DESC LIMIT 1"
         ).fetchone()
-    return row == ("detect", rule_set_sha256(query_set))
+    if row != ("detect", rule_set_sha256(query_set)):
+        detect(case, query_set, memory_limit=memory_limit)
 
 
 def _gather(

@@ -58,8 +58,9 @@ _ROWS_AT_ONCE = 100
 _SAFE_LINK = re.compile(r"https?://[!-.0-?A-~]+(/[!-~]*)?", re.IGNORECASE)
 
 
-def render_html(report: Report, templates: Path) -> str:
-    """The page, from `report.html.j2`, its parts, styles and scripts in the folder `templates`.
+def render_html(report: Report, templates: Path | Sequence[Path]) -> str:
+    """The page, from `report.html.j2`, its parts, styles and scripts in the folder `templates`, each from the first
+    that has it if these are several.
 
     The same report gives the same text. It has no lone surrogates, so it can be written as UTF-8. Raises
     EvtxhuntError if a template is missing or broken, or the time zone is unknown.
@@ -106,10 +107,14 @@ def render_html(report: Report, templates: Path) -> str:
     except TemplateSyntaxError as error:
         raise EvtxhuntError(f"{error.filename}:{error.lineno}: {error.message}") from error
     except TemplateError as error:
-        raise EvtxhuntError(f"{templates}: {error}; give a folder with all of the report's templates") from error
+        raise EvtxhuntError(
+            f"{_shown(templates)}: {error}; give a folder with all of the report's templates"
+        ) from error
 
 
-def _make_environment(templates: Path, clock: Clock, host_of: Mapping[str, str], hosts: Sequence[str]) -> Environment:
+def _make_environment(
+    templates: Path | Sequence[Path], clock: Clock, host_of: Mapping[str, str], hosts: Sequence[str]
+) -> Environment:
     def show_time(value: datetime | None, host: str | None = None) -> Markup:
         if value is None:
             return UNKNOWN
@@ -142,17 +147,26 @@ def _make_environment(templates: Path, clock: Clock, host_of: Mapping[str, str],
     return environment
 
 
-def _read_assets(templates: Path, names: Sequence[str]) -> str:
+def _read_assets(templates: Path | Sequence[Path], names: Sequence[str]) -> str:
+    folders = [templates] if isinstance(templates, Path) else templates
     try:
+        paths = [
+            next((folder / name for folder in folders if (folder / name).is_file()), folders[-1] / name)
+            for name in names
+        ]
         # Universal newlines: a browser hashes what it parsed, and that has no carriage returns.
-        text = "\n".join((templates / name).read_text(encoding="utf-8").strip() for name in names) + "\n"
+        text = "\n".join(path.read_text(encoding="utf-8").strip() for path in paths) + "\n"
     except (OSError, UnicodeDecodeError) as error:
-        raise EvtxhuntError(f"{templates}: one of {', '.join(names)} cannot be read: {error}") from error
+        raise EvtxhuntError(f"{_shown(templates)}: one of {', '.join(names)} cannot be read: {error}") from error
     if "</" in text or "<!--" in text:
         raise EvtxhuntError(
-            f"{templates}: {', '.join(names)} must have no </ and no <!--, they end the element in a page"
+            f"{_shown(templates)}: {', '.join(names)} must have no </ and no <!--, they end the element in a page"
         )
     return text
+
+
+def _shown(templates: Path | Sequence[Path]) -> str:
+    return str(templates) if isinstance(templates, Path) else ", ".join(map(str, templates))
 
 
 def _content_security_policy(style: str, script: str) -> str:
