@@ -14,7 +14,7 @@ const showHidden = document.getElementById("show-hidden");
 function recordKey(record) {
   const [, , sha256] = data.sources[records.get("source", record)];
   const offset = records.get("record_offset", record);
-  return `${sha256.slice(0, 16)}@${offset === null ? `#${records.get("event_record_id", record)}` : offset}`;
+  return `${sha256.slice(0, 16)}:${offset === null ? `#${records.get("event_record_id", record)}` : offset}`;
 }
 
 function keyOf(kind, name, cited) {

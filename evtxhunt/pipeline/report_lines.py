@@ -45,7 +45,8 @@ class Lines:
         }
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE report_line AS"
-            " SELECT row_number() OVER () AS line_number, event_time, computer,"
+            " SELECT row_number() OVER (ORDER BY event_time, kind <> 'session', kind, text, event_keys) AS line_number,"
+            " event_time, computer,"
             f" kind, {cut_sql('user_name', LONGEST_NAME)} AS user_name, {cut_sql('text', _LONGEST_LINE)} AS text,"
             f" session_id, event_keys[:{MOST_RECORDS_EACH}] AS event_keys, len(event_keys) AS record_count"
             f" FROM ({hunt.sql}) WHERE kind <> 'finding'",

@@ -175,7 +175,7 @@ def _gravest(grave: Sequence[ReportFinding]) -> Iterator[Sentence]:
 def _cleared(report: Report) -> Iterator[Sentence]:
     cleared = [row for row in report.coverage if row.cleared_time is not None]
     if cleared:
-        pieces = [_text("What was in these logs before they were cleared is not known: ")]
+        pieces = [_text("Logs were cleared: ")]
         for number, row in enumerate(cleared[:_MOST_NAMES]):
             pieces += [
                 _text("; " if number else ""),
@@ -184,6 +184,14 @@ def _cleared(report: Report) -> Iterator[Sentence]:
                 _name(row.host or row.computer),
             ]
             pieces += [_text(" at "), Piece("time", time=row.cleared_time)]
+            is_kept = row.first_time is not None and row.cleared_time is not None and row.first_time < row.cleared_time
+            pieces.append(
+                _text(
+                    " (earlier records are in this case, from another file)"
+                    if is_kept
+                    else " (nothing from before is in this case)"
+                )
+            )
         rest = len(cleared) - _MOST_NAMES
         pieces.append(_text(f"; and {_plural(rest, 'log')} more." if rest > 0 else "."))
         records = [record for line in report.lines if line.kind == "log cleared" for record in line.records]

@@ -486,7 +486,7 @@ def test_notes_that_came_with_the_report_are_on_its_page_and_name_what_they_are_
     report = realistic_report()
     finding = report.findings[0]
     record = report.records[finding.records[0]]
-    key = f"finding/{finding.detection_id}/{report.sources[record.source].sha256[:16]}@{record.record_offset}"
+    key = f"finding/{finding.detection_id}/{report.sources[record.source].sha256[:16]}:{record.record_offset}"
     notes = (ReportNote(key, True, False, "ours"), ReportNote("line/x/y", False, False, "<b>elsewhere</b>"))
     shown = open_report(replace(report, notes=notes))
     given = shown.page.locator("#given-notes li")
