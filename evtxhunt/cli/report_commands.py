@@ -18,7 +18,7 @@ from evtxhunt.cli.output import (
     open_output,
     say,
 )
-from evtxhunt.cli.progress import IngestBar
+from evtxhunt.cli.progress import IngestBar, StepBar
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.query import load_query_set
 from evtxhunt.pipeline.report import ReportOptions, write_report
@@ -135,7 +135,8 @@ def _report(
         redact_key=redact_key,
         templates=templates,
     )
-    text = write_report(case, load_query_set(queries), options, memory_limit=memory)
+    with StepBar() as bar:
+        text = write_report(case, load_query_set(queries), options, memory_limit=memory, progress=bar)
     with open_output(output) as stream:
         stream.write(text)
     say(f"report written to {escape_terminal(str(output))}")
@@ -151,7 +152,8 @@ def _demo(
     with IngestBar() as bar:
         summary = ingest([shipped_folder("samples/demo")], case, progress=bar)
     say_summary(summary, case)
-    html = write_report(case, load_query_set(), ReportOptions())
+    with StepBar() as steps:
+        html = write_report(case, load_query_set(), ReportOptions(), progress=steps)
     with open_output(report) as stream:
         stream.write(html)
     say(f"case:   {escape_terminal(str(case))}\nreport: {escape_terminal(str(report))}")

@@ -18,7 +18,15 @@ from evtxhunt.model import (
 )
 from evtxhunt.notes import read_notes
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
-from evtxhunt.pipeline.query import QuerySet, allowed_sql, correlate, detect, open_case, rule_set_sha256
+from evtxhunt.pipeline.query import (
+    QuerySet,
+    StepProgress,
+    allowed_sql,
+    correlate,
+    detect,
+    open_case,
+    rule_set_sha256,
+)
 from evtxhunt.pipeline.redaction import redact_case
 from evtxhunt.pipeline.report_context import coverage_of, paths_of, places_of, runs_of, skews_of
 from evtxhunt.pipeline.report_findings import MOST_FINDINGS, Findings, detections_of, in_scope
@@ -58,10 +66,11 @@ def write_report(
     options: ReportOptions,
     *,
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
+    progress: StepProgress | None = None,
 ) -> str:
     """The text of a case's report. Runs the detections first unless their findings are up to date. Raises CaseError."""
     templates = template_folders(options.templates, shipped_folder("templates"))  # errors before the work
-    ensure_detected(case, query_set, memory_limit=memory_limit)
+    ensure_detected(case, query_set, memory_limit=memory_limit, progress=progress)
     report = gather_report(case, query_set, options, memory_limit=memory_limit)
     if options.redact:
         with open_case(case, query_set, memory_limit=memory_limit) as connection:
@@ -81,7 +90,13 @@ def gather_report(
         return _gather(connection, case, query_set, options, notes)
 
 
-def ensure_detected(case: Path, query_set: QuerySet, *, memory_limit: str = DEFAULT_MEMORY_LIMIT) -> None:
+def ensure_detected(
+    case: Path,
+    query_set: QuerySet,
+    *,
+    memory_limit: str = DEFAULT_MEMORY_LIMIT,
+    progress: StepProgress | None = None,
+) -> None:
     """Runs the detections unless their findings are up to date. Raises CaseError."""
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
         row = connection.execute(
@@ -89,7 +104,7 @@ def ensure_detected(case: Path, query_set: QuerySet, *, memory_limit: str = DEFA
             " ORDER BY run_id DESC LIMIT 1"
         ).fetchone()
     if row != ("detect", rule_set_sha256(query_set)):
-        detect(case, query_set, memory_limit=memory_limit)
+        detect(case, query_set, memory_limit=memory_limit, progress=progress)
 
 
 def _gather(
