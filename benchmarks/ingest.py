@@ -111,9 +111,9 @@ def main() -> None:
             )
             shares = {part: ours[part] / ours["seconds"] for part in ("correlate", "detect", "again")}
             print(
-                f"of the ingest's {ours['seconds']:.1f} s: correlation alone {shares['correlate']:.2f},"
-                f" detect with correlation {shares['detect']:.2f} (the detections' part"
-                f" {shares['detect'] - shares['correlate']:.2f}), detect once more {shares['again']:.2f}\nslowest detections: {ours['slowest']}"
+                f"of the ingest's {ours['seconds']:.1f} s: correlation alone {shares['correlate']:.2f}, detect with it"
+                f" {shares['detect']:.2f} (the detections' part {shares['detect'] - shares['correlate']:.2f}),"
+                f" detect once more {shares['again']:.2f}\nslowest detections: {ours['slowest']}"
             )
         print(
             f"median: parse only {statistics.median(limits):.0f} MB/s, ingest {statistics.median(speeds):.0f} MB/s,"
