@@ -29,7 +29,8 @@ told AS (
     FROM span LEFT JOIN log_coverage AS log ON log.computer = dc AND log.channel = 'Security'
 ),
 realm AS (
-    SELECT dc, mode(user_domain) AS usual FROM ticket WHERE user_domain IS NOT NULL GROUP BY dc HAVING count(*) >= 5
+    SELECT dc, arg_max(user_domain, (n, user_domain)) AS usual
+    FROM (SELECT dc, user_domain, count(*) AS n FROM ticket WHERE user_domain IS NOT NULL GROUP BY ALL) GROUP BY dc HAVING sum(n) >= 5
 ),
 -- Controllers' clocks may differ by the five minutes that Kerberos allows.
 service AS (SELECT *, lower(user_name) AS name, event_time + INTERVAL 5 MINUTE AS latest FROM ticket WHERE kind = 'service ticket' AND NOT is_machine_account(user_name)),
