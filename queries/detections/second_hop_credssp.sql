@@ -35,6 +35,9 @@ WITH used AS (
     WHERE NOT EXISTS (FROM logon_session AS other WHERE other.computer = session.target_computer
         AND lower(other.user_name) = lower(session.user_name) AND other.logon_type IN (2, 4, 5, 7, 10, 11)
         AND ticket.event_time BETWEEN other.start_time - INTERVAL 5 SECOND AND coalesce(other.end_time, TIMESTAMP '9999-01-01'))
+        -- Typed within the session, which second_hop_explicit_credentials tells.
+        AND NOT EXISTS (FROM hop WHERE from_session_id = session_id AND method = 'explicit_credentials'
+            AND lower(next_user_name) = lower(session.user_name))
 )
 SELECT event_time, place.host, place.written_name AS computer, user_name,
     coalesce(user_name, 'Somebody') || '''s password was handed to ' || target_computer || ' by session ' || session_id
