@@ -12,7 +12,9 @@ from reports import realistic_report
 
 from evtxhunt.model import Report
 from evtxhunt.notes import read_notes
+from evtxhunt.render.html import render_html
 from evtxhunt.report_model import ReportNote
+from evtxhunt.resources import shipped_folder
 
 pytestmark = pytest.mark.browser
 
@@ -506,3 +508,16 @@ def test_a_damaged_file_says_so_and_shows_what_needs_no_script(open_report: Open
     shown.page.goto(path.as_uri())
     expect(shown.page.locator("#script-trouble")).to_contain_text("could not be unpacked")
     expect(shown.page.locator("#story li").first).to_be_visible()
+
+
+def test_a_style_of_one_s_own_leaves_the_page_working(open_report: Opener, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "style.css").write_text("body { color: #123456 }", encoding="utf-8")
+    path = tmp_path / "own.html"
+    path.write_text(render_html(realistic_report(), [own, shipped_folder("templates")]), encoding="utf-8")
+    shown = open_report(realistic_report())
+    shown.page.goto(path.as_uri())
+    shown.page.wait_for_selector("html[data-ready]", state="attached")
+    expect(shown.page.locator("#theme")).to_be_disabled()
+    expect(shown.page.locator("#rows-status")).to_have_text("238 lines.")
