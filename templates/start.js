@@ -19,12 +19,16 @@ const darkColours = darkRule();
 
 function applyTheme() {
   const theme = themeSelect.value;
+  if (darkColours === null) {
+    return; // a style of one's own has one scheme
+  }
   darkColours.media.mediaText = theme === "" ? "screen and (prefers-color-scheme: dark)" : theme === "dark" ? "screen" : "not all";
   document.documentElement.style.colorScheme = theme;
   redraw();
 }
 
 function startTheme() {
+  themeSelect.disabled = darkColours === null;
   try {
     themeSelect.value = localStorage.getItem(THEME_KEY) ?? "";
   } catch {

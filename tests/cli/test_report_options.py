@@ -47,7 +47,8 @@ def test_own_templates_are_used_and_wrong_ones_told_at_once(demo: Path, tmp_path
     folder = tmp_path / "own"
     folder.mkdir()
     (folder / "style.css").write_text("h1 { color: red }", encoding="utf-8")
-    assert "<style>h1 { color: red }\n" in written_with(demo, tmp_path, "--templates", str(folder))
+    page = written_with(demo, tmp_path, "--templates", str(folder))
+    assert "<style>h1 { color: red }\n" in page and "--ground:" not in page.split("@media print")[0]
     (folder / "wrong.css").write_text("", encoding="utf-8")
     result = report(demo, "-o", str(tmp_path / "none.html"), "--templates", str(folder))
     assert result.exit_code == 3 and result.stderr.count("\n") == 1 and "is called wrong.css" in result.stderr
