@@ -1,4 +1,4 @@
-"""Commands about a case as a whole: ingest, info."""
+"""Commands about a case as a whole: ingest, info, verify."""
 
 from collections import Counter
 from pathlib import Path
@@ -9,12 +9,15 @@ import typer
 from evtxhunt.cli.output import (
     DEFAULT_CASE,
     DEFAULT_MEMORY,
+    EXIT_DIFFERENCES,
     EXIT_INCOMPLETE,
     INGEST_MEMORY,
     CaseOption,
     Format,
     FormatOption,
     MemoryOption,
+    OutputOption,
+    counted,
     say,
     write_rows,
 )
@@ -22,6 +25,7 @@ from evtxhunt.cli.progress import IngestBar
 from evtxhunt.model import IngestSummary
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.query import SOURCES_SQL, TOTALS_SQL, ask, load_query_set, open_case
+from evtxhunt.pipeline.verify import difference_rows, verify
 from evtxhunt.render.tabular import write_table
 from evtxhunt.render.terminal import escape_terminal
 
@@ -36,6 +40,9 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         name="info", help="Show what a case holds: logs with hashes and accounts, or with --format for machines."
     )(_info)
+    app.command(name="verify", help="Hash the evidence again, count the case again, and name every difference.")(
+        _verify
+    )
 
 
 def _ingest(
@@ -115,3 +122,24 @@ def _info(
             )
         with ask(connection, SOURCES_SQL, None, None) as rows:
             write_rows(rows, form, None)
+
+
+def _verify(
+    case: CaseOption = DEFAULT_CASE,
+    form: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+    memory: MemoryOption = DEFAULT_MEMORY,
+) -> None:
+    with IngestBar(has_records=False) as bar:
+        result = verify(case, memory_limit=memory, progress=bar)
+    if result.differences or form is not Format.TABLE or output is not None:
+        with difference_rows(result.differences) as rows:
+            write_rows(rows, form, output)
+    say(
+        f"hashed {counted(result.logs, 'log')} ({result.size / 1e6:,.1f} MB), counted"
+        f" {counted(result.events, 'event')}, {counted(result.failed, 'failed record')},"
+        f" {counted(result.findings, 'finding')} and {counted(result.evidence, 'record')} behind them: "
+        + (counted(len(result.differences), "difference").upper() if result.differences else "all as stored")
+    )
+    if result.differences:
+        raise typer.Exit(EXIT_DIFFERENCES)
