@@ -18,15 +18,17 @@ from evtxhunt.cli.output import (
     MemoryOption,
     OutputOption,
     counted,
+    open_output,
     say,
     write_rows,
 )
 from evtxhunt.cli.progress import IngestBar
 from evtxhunt.model import IngestSummary
 from evtxhunt.pipeline.ingest import ingest
+from evtxhunt.pipeline.manifest import open_manifest
 from evtxhunt.pipeline.query import SOURCES_SQL, TOTALS_SQL, ask, load_query_set, open_case
 from evtxhunt.pipeline.verify import difference_rows, verify
-from evtxhunt.render.tabular import write_table
+from evtxhunt.render.tabular import write_json_sections, write_table
 from evtxhunt.render.terminal import escape_terminal
 
 _MOST_NAMED = 10  # files named for each reason; all of them are in the case
@@ -109,8 +111,25 @@ def _say_names(what: str, names: list[str]) -> None:
 
 
 def _info(
-    case: CaseOption = DEFAULT_CASE, form: FormatOption = Format.TABLE, memory: MemoryOption = DEFAULT_MEMORY
+    case: CaseOption = DEFAULT_CASE,
+    manifest: Annotated[
+        bool,
+        typer.Option(
+            "--manifest",
+            help="Write what the case was made from and by as JSON: inputs with hashes and accounts, skipped files,"
+            " counts, versions and arguments of each run. The same case gives the same bytes.",
+        ),
+    ] = False,
+    form: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+    memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
+    if manifest:
+        if form not in (Format.TABLE, Format.JSON):
+            raise typer.BadParameter("a manifest is always JSON: leave --format out", param_hint="--format")
+        with open_manifest(case, memory_limit=memory) as sections, open_output(output) as stream:
+            write_json_sections(sections, stream)
+        return
     with open_case(case, load_query_set(), memory_limit=memory) as connection:
         if form is Format.TABLE:
             with ask(connection, TOTALS_SQL, None, None) as totals:
@@ -121,7 +140,7 @@ def _info(
                 f" could not be read, {skipped:,} files were no event logs, {findings:,} findings stored"
             )
         with ask(connection, SOURCES_SQL, None, None) as rows:
-            write_rows(rows, form, None)
+            write_rows(rows, form, output)
 
 
 def _verify(
