@@ -26,7 +26,7 @@ from evtxhunt.cli.progress import IngestBar
 from evtxhunt.model import IngestSummary
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.manifest import open_manifest
-from evtxhunt.pipeline.query import SOURCES_SQL, TOTALS_SQL, ask, load_query_set, open_case
+from evtxhunt.pipeline.query import REMARKS_SQL, SOURCES_SQL, TOTALS_SQL, ask, load_query_set, open_case
 from evtxhunt.pipeline.verify import difference_rows, verify
 from evtxhunt.render.tabular import write_json_sections, write_table
 from evtxhunt.render.terminal import escape_terminal
@@ -130,7 +130,8 @@ def _info(
         with open_manifest(case, memory_limit=memory) as sections, open_output(output) as stream:
             write_json_sections(sections, stream)
         return
-    with open_case(case, load_query_set(), memory_limit=memory) as connection:
+    query_set = load_query_set()
+    with open_case(case, query_set, memory_limit=memory) as connection:
         if form is Format.TABLE:
             with ask(connection, TOTALS_SQL, None, None) as totals:
                 events, logs, hosts, first, last, lost, skipped, findings = next(iter(totals))
@@ -139,8 +140,22 @@ def _info(
                 f"{events:,} events of {hosts} hosts in {logs:,} logs, {span}; {lost:,} records"
                 f" could not be read, {skipped:,} files were no event logs, {findings:,} findings stored"
             )
+            # A folder of views of one's own may be without it.
+            if any(view.id == "log_integrity" for view in query_set.of_kind("view")):
+                with ask(connection, REMARKS_SQL, None, None) as remarks:
+                    _say_remarks(*(int(str(number)) for number in next(iter(remarks))))
         with ask(connection, SOURCES_SQL, None, None) as rows:
             write_rows(rows, form, output)
+
+
+def _say_remarks(logs: int, serious: int, notable: int, ordinary: int) -> None:
+    if logs == 0:
+        say("no remarks on the integrity of any log (view log_integrity)")
+        return
+    say(
+        f"remarks on the integrity of {counted(logs, 'log')} ({serious:,} serious, {notable:,} notable,"
+        f' {ordinary:,} ordinary): evtxhunt sql "FROM log_integrity"'
+    )
 
 
 def _verify(
