@@ -170,7 +170,7 @@ def _verify(
         with difference_rows(result.differences) as rows:
             write_rows(rows, form, output)
     say(
-        f"hashed {counted(result.logs, 'log')} ({result.size / 1e6:,.1f} MB), counted"
+        f"hashed {counted(result.logs, 'log')} ({result.size / 1e6:,.1f} MB), read all of the case, counted"
         f" {counted(result.events, 'event')}, {counted(result.failed, 'failed record')},"
         f" {counted(result.findings, 'finding')} and {counted(result.evidence, 'record')} behind them: "
         + (counted(len(result.differences), "difference").upper() if result.differences else "all as stored")

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from evtxhunt.case_file import closing_case, connect_case
+from evtxhunt.case_file import DISK_ERRORS, closing_case, connect_case, damaged_case
 from evtxhunt.detect import RowStream, ask
 from evtxhunt.discover import path_of
 from evtxhunt.parse import MOST_LISTED
@@ -118,7 +118,7 @@ class Verification:
 def verify(
     case: Path, *, memory_limit: str = DEFAULT_MEMORY_LIMIT, progress: IngestProgress | None = None
 ) -> Verification:
-    """Hashes every log of the case again and counts the case's rows again. Changes neither.
+    """Hashes every log of the case again, reads the case through and counts its rows again. Changes neither.
 
     Events are counted, not parsed again: an unchanged SHA-256 says that what they were parsed from is the same.
     Raises CaseError, QueryError.
@@ -127,6 +127,7 @@ def verify(
     differences: list[Difference] = []
     connection = connect_case(case, memory_limit)
     with closing_case(connection, case, "read"):
+        _read_through(connection, case)
         with ask(connection, "SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM source_file", None, None) as rows:
             logs, size = _numbers(rows)
         progress.start(logs, size)
@@ -153,6 +154,21 @@ def difference_rows(differences: Sequence[Difference]) -> Iterator[RowStream]:
         connection.register("difference", table)
         with ask(connection, "FROM difference", None, None) as rows:
             yield rows
+
+
+def _read_through(connection: duckdb.DuckDBPyConnection, case: Path) -> None:
+    """Reads every value of the case, so that DuckDB holds each block that has one against its checksum.
+
+    Raises CaseError.
+    """
+    try:
+        for (table,) in connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY ALL").fetchall():
+            quoted = table.replace('"', '""')
+            connection.execute(f'SELECT bit_xor(hash(COLUMNS(*))) FROM "{quoted}"').fetchall()
+    except (*DISK_ERRORS, duckdb.OutOfMemoryException):
+        raise
+    except duckdb.Error as error:
+        raise damaged_case(case, error) from error
 
 
 def _compare_file(shown: str, size: int, sha256: str, progress: IngestProgress) -> list[Difference]:

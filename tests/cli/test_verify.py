@@ -50,8 +50,8 @@ def test_an_unchanged_case_is_one_line_that_says_what_was_checked(evidence: Path
     assert result.exit_code == 0 and result.stdout == ""
     size = sum(len(content) for path, content in before.items() if path.suffix == ".evtx")
     assert result.stderr == (
-        f"hashed 3 logs ({size / 1e6:,.1f} MB), counted 16 events, 89 failed records, 0 findings and 0 records behind"
-        " them: all as stored\n"
+        f"hashed 3 logs ({size / 1e6:,.1f} MB), read all of the case, counted 16 events, 89 failed records, 0 findings"
+        " and 0 records behind them: all as stored\n"
     )
     assert {path: path.read_bytes() for path in before} == before
 
@@ -217,3 +217,40 @@ def test_progress_is_a_bar_on_a_terminal_and_nothing_in_a_pipe(evidence: Path) -
 def test_a_missing_case_is_an_error_of_one_line(tmp_path: Path) -> None:
     result = runner.invoke(app, ["verify", "--case", str(tmp_path / "none.duckdb")])
     assert result.exit_code == 3 and result.stderr.count("\n") == 1 and "no such case" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["verify"], ["info"], ["info", "--manifest"]])
+def test_a_case_with_a_damaged_head_is_an_error_of_one_line(evidence: Path, command: list[str]) -> None:
+    case = evidence.parent / "case.duckdb"
+    content = bytearray(case.read_bytes())
+    content[4096 + 50] ^= 0xFF  # both headers of the database
+    content[8192 + 50] ^= 0xFF
+    case.write_bytes(content)
+    result = runner.invoke(app, [*command, "--case", str(case)])
+    assert (result.exit_code, result.stdout) == (3, ""), result.exception
+    assert result.stderr.startswith(f"error: {case}: the case is damaged: ") and result.stderr.count("\n") == 1
+    assert "ingest the evidence into a new case" in result.stderr
+
+
+def test_damage_anywhere_in_the_values_of_a_case_is_met(evidence: Path) -> None:
+    case = evidence.parent / "case.duckdb"
+    with duckdb.connect(case, read_only=True) as connection:
+        blocks = {
+            block
+            for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+            for first, others in connection.execute(
+                "SELECT block_id, additional_block_ids FROM pragma_storage_info(?)", [table]
+            ).fetchall()
+            for block in (first, *(others or ()))
+            if block is not None and block >= 0
+        }
+    assert blocks
+    content = case.read_bytes()
+    for block in blocks:
+        damaged = bytearray(content)
+        # Blocks of 256 KiB after three headers of 4 KiB, each with its checksum of 8 bytes in front.
+        damaged[3 * 4096 + block * 2**18 + 48] ^= 0xFF
+        case.write_bytes(damaged)
+        result = runner.invoke(app, ["verify", "--case", str(case)])
+        assert result.exit_code == 3, block
+        assert result.stderr.startswith(f"error: {case}: the case is damaged: ") and result.stderr.count("\n") == 1

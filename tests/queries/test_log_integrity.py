@@ -368,7 +368,7 @@ def test_real_damaged_and_live_logs(real_case: RealCase) -> None:
         "Application_no_crc32.evtx": "no_checksums",
         "E_Windows_system32_winevt_logs_Microsoft-Windows-Shell-Core%4Operational.evtx": "not_closed time_backwards",
         "MSExchange_Management_wec.evtx": "numbered_anew",
-        # Its last record is a mix of two.
+        # Its last record has a header and nothing in it that is true: EventRecordID 0, no channel, year 1601.
         "Microsoft-Windows-HelloForBusiness%4Operational.evtx": (
             "checksum_mismatch not_closed numbers_disagree part_unreadable records_gone"
         ),
