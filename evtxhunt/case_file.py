@@ -38,6 +38,8 @@ def check_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         row = connection.execute("SELECT schema_version, created_by FROM case_info").fetchone()
     except duckdb.CatalogException as error:
         raise CaseError(f"{path}: a DuckDB database but no evtxhunt case; give --case another path") from error
+    except duckdb.Error as error:
+        raise damaged_case(path, error) from error
     if row is None or row[0] != SCHEMA_VERSION:
         found, made_by = row if row else ("none", "unknown")
         raise CaseError(
@@ -91,6 +93,13 @@ def _case_errors(path: Path) -> Iterator[None]:
         raise CaseError(f"{path}: the case cannot be opened: {first_line(error)}") from error
     except duckdb.InvalidInputException as error:  # a memory limit that DuckDB cannot read
         raise CaseError(f"{path}: the case cannot be opened: {first_line(error)}") from error
+    except duckdb.Error as error:
+        raise damaged_case(path, error) from error
+
+
+def damaged_case(path: Path, error: duckdb.Error) -> CaseError:
+    """What to raise where DuckDB meets blocks of the case whose own checksums do not fit, or worse."""
+    return CaseError(f"{path}: the case is damaged: {first_line(error)}; ingest the evidence into a new case")
 
 
 def _check_magic(path: Path) -> None:

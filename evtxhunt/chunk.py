@@ -21,6 +21,8 @@ _FILE_HEADER = struct.Struct("<8s3Q I 4H 76x 2I")
 _CHUNK_HEADER = struct.Struct("<8s4Q 4I")
 _RECORD_HEADER = struct.Struct("<IIQQ")
 _RECORD_MAGIC_NUMBER = 0x2A2A
+# Of the flags in file and chunk headers: checksums are zero and mean nothing (libyal; Application_no_crc32.evtx).
+_NO_CHECKSUMS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class FileHeader:
     next_record_id: int
     is_dirty: bool
     is_full: bool
-    is_crc_valid: bool
+    is_crc_valid: bool | None  # None: it says that the file has no checksums, and has none itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class ChunkWalk:
     written_filetimes: list[int]
     missing_ids: tuple[int, ...]
     damaged_at: int | None
-    is_crc_valid: bool
+    is_crc_valid: bool | None  # None: it says that it has no checksums, and has none
 
 
 def read_file_header(block: bytes) -> FileHeader | None:
@@ -61,7 +63,7 @@ def read_file_header(block: bytes) -> FileHeader | None:
         next_record_id=next_record_id,
         is_dirty=bool(flags & 1),
         is_full=bool(flags & 2),
-        is_crc_valid=zlib.crc32(block[:120]) == checksum,
+        is_crc_valid=None if flags & _NO_CHECKSUMS and not checksum else zlib.crc32(block[:120]) == checksum,
     )
 
 
@@ -80,6 +82,7 @@ def walk_chunk(chunk: bytes) -> ChunkWalk:
     header = _CHUNK_HEADER.unpack_from(chunk)
     free_space = header[7]
     end = free_space if _RECORDS_START <= free_space <= CHUNK_SIZE else CHUNK_SIZE
+    has_checksums = not _uint32(chunk, 120) & _NO_CHECKSUMS or header[8] != 0 or _uint32(chunk, 124) != 0
     has_sound_header = zlib.crc32(chunk[128:_RECORDS_START], zlib.crc32(chunk[:120])) == _uint32(chunk, 124)
     has_sound_data = zlib.crc32(memoryview(chunk)[_RECORDS_START:end]) == header[8]
 
@@ -104,9 +107,11 @@ def walk_chunk(chunk: bytes) -> ChunkWalk:
     first_number, last_number, first_id, last_id = header[1:5]
     # Record numbers count from the log's start, ids are what the records carry: both must span the same
     # range before the header is believed, and a chunk cannot hold more than MOST_RECORDS.
-    if has_sound_header and last_id - first_id == last_number - first_number and 0 <= last_id - first_id < MOST_RECORDS:
+    is_credible = last_id - first_id == last_number - first_number and 0 <= last_id - first_id < MOST_RECORDS
+    if is_credible and (has_sound_header or not has_checksums):
         missing = tuple(sorted(set(range(first_id, last_id + 1)).difference(record_ids)))
-    return ChunkWalk(offsets, record_ids, written_filetimes, missing, damaged_at, has_sound_header and has_sound_data)
+    is_crc_valid = has_sound_header and has_sound_data if has_checksums else None
+    return ChunkWalk(offsets, record_ids, written_filetimes, missing, damaged_at, is_crc_valid)
 
 
 def _next_credible_record(chunk: bytes, start: int, end: int) -> int:

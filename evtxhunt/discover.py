@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -87,6 +88,18 @@ def hash_file(path: Path) -> str:
 def shown_path(path: Path) -> str:
     """The path as text; bytes of a file name that are not UTF-8 become \\xNN."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def path_of(shown: str) -> Path:
+    """The path that `shown_path` shows so. Raises OSError if there is nothing, or it cannot be looked at."""
+    path = Path(shown)
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        raw = re.sub(rb"\\x([89a-f][0-9a-f])", lambda match: bytes.fromhex(match[1].decode()), shown.encode())
+        path = Path(os.fsdecode(raw))
+        path.lstat()
+    return path
 
 
 def top_folder(candidate: LogCandidate) -> str | None:

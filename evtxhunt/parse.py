@@ -44,7 +44,7 @@ RECORD_SCHEMA = pa.schema(
 _BATCH_RECORDS = 4096
 _BATCH_CHUNKS = 64
 # A forged log can announce 44 million lost records a GB: past this many they are counted and no longer listed.
-_MOST_LISTED = 100_000
+MOST_LISTED = 100_000
 _MOST_CHUNKS = 2**40  # a header that names a chunk past 64 PiB lies
 _FILE_HEADER = synthetic_file_header()
 
@@ -83,8 +83,8 @@ class LogReader:
         """What the log held; complete once `batches()` is exhausted."""
         header = self._header
         failures = self._failures
-        if self._record_failures > _MOST_LISTED:
-            unlisted = f"{self._record_failures - _MOST_LISTED} more records failed than are listed one by one"
+        if self._record_failures > MOST_LISTED:
+            unlisted = f"{self._record_failures - MOST_LISTED} more records failed than are listed one by one"
             failures = [*failures, ParseFailure("file", None, None, None, unlisted)]
         return LogAccount(
             is_dirty=header.is_dirty if header else None,
@@ -120,7 +120,7 @@ class LogReader:
 
     def _fail(self, scope: Scope, chunk: int | None, offset: int | None, record_id: int | None, reason: str) -> None:
         self._record_failures += scope == "record"
-        if scope != "record" or self._record_failures <= _MOST_LISTED:
+        if scope != "record" or self._record_failures <= MOST_LISTED:
             self._failures.append(ParseFailure(scope, chunk, offset, record_id, reason))
 
     def _read_chunk(self, number: int, chunk: bytes) -> None:
@@ -134,7 +134,9 @@ class LogReader:
             )
             chunk = chunk.ljust(CHUNK_SIZE, b"\0")
         walk = walk_chunk(chunk)
-        self._crc_mismatches += not walk.is_crc_valid
+        # That a chunk has no checksums is believed when the file header says so too.
+        is_without = walk.is_crc_valid is None and self._header is not None and self._header.is_crc_valid is None
+        self._crc_mismatches += not walk.is_crc_valid and not is_without
         if not chunk.startswith(CHUNK_MAGIC):
             self._reject_chunk(number, base, chunk, walk)
             return

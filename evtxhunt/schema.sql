@@ -34,8 +34,8 @@ CREATE TABLE source_file (
     is_hidden BOOLEAN NOT NULL,         -- name or folder begins with a dot
     is_dirty BOOLEAN,                   -- header flag 1: not closed cleanly
     is_full BOOLEAN,                    -- header flag 2: log was full
-    is_header_crc_valid BOOLEAN,
-    chunk_crc_mismatches INTEGER,       -- chunks whose header or data CRC32 does not fit
+    is_header_crc_valid BOOLEAN,        -- NULL: the header says that the file has no checksums, or is cut off
+    chunk_crc_mismatches INTEGER,       -- chunks whose header or data CRC32 does not fit; none in a file without
     chunks INTEGER,                     -- chunks that hold something
     first_header_record_id UBIGINT,     -- lowest and highest id in the record headers
     last_header_record_id UBIGINT,

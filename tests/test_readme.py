@@ -49,6 +49,7 @@ def test_readme_has_commands_and_links_that_exist() -> None:
         "query",
         "sql",
         "info",
+        "verify",
         "lint",
         "demo",
         "sessions",

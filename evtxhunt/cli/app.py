@@ -38,7 +38,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     help="Windows event logs to answers: EVTX into DuckDB, detections, HTML timelines."
-    " Exit status: 0 done, 1 findings at --fail-on or lint problems, 2 usage, 3 error, 4 done but incomplete.",
+    " Exit status: 0 done, 1 findings at --fail-on, lint problems or what verify"
+    " found changed, 2 usage, 3 error, 4 done but incomplete.",
 )
 
 

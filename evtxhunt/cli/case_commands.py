@@ -1,4 +1,4 @@
-"""Commands about a case as a whole: ingest, info."""
+"""Commands about a case as a whole: ingest, info, verify."""
 
 from collections import Counter
 from pathlib import Path
@@ -9,20 +9,26 @@ import typer
 from evtxhunt.cli.output import (
     DEFAULT_CASE,
     DEFAULT_MEMORY,
+    EXIT_DIFFERENCES,
     EXIT_INCOMPLETE,
     INGEST_MEMORY,
     CaseOption,
     Format,
     FormatOption,
     MemoryOption,
+    OutputOption,
+    counted,
+    open_output,
     say,
     write_rows,
 )
 from evtxhunt.cli.progress import IngestBar
 from evtxhunt.model import IngestSummary
 from evtxhunt.pipeline.ingest import ingest
-from evtxhunt.pipeline.query import SOURCES_SQL, TOTALS_SQL, ask, load_query_set, open_case
-from evtxhunt.render.tabular import write_table
+from evtxhunt.pipeline.manifest import open_manifest
+from evtxhunt.pipeline.query import REMARKS_SQL, SOURCES_SQL, TOTALS_SQL, ask, load_query_set, open_case
+from evtxhunt.pipeline.verify import difference_rows, verify
+from evtxhunt.render.tabular import write_json_sections, write_table
 from evtxhunt.render.terminal import escape_terminal
 
 _MOST_NAMED = 10  # files named for each reason; all of them are in the case
@@ -36,6 +42,9 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         name="info", help="Show what a case holds: logs with hashes and accounts, or with --format for machines."
     )(_info)
+    app.command(name="verify", help="Hash the evidence again, count the case again, and name every difference.")(
+        _verify
+    )
 
 
 def _ingest(
@@ -102,9 +111,27 @@ def _say_names(what: str, names: list[str]) -> None:
 
 
 def _info(
-    case: CaseOption = DEFAULT_CASE, form: FormatOption = Format.TABLE, memory: MemoryOption = DEFAULT_MEMORY
+    case: CaseOption = DEFAULT_CASE,
+    manifest: Annotated[
+        bool,
+        typer.Option(
+            "--manifest",
+            help="Write what the case was made from and by as JSON: inputs with hashes and accounts, skipped files,"
+            " counts, versions and arguments of each run. The same case gives the same bytes.",
+        ),
+    ] = False,
+    form: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+    memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
-    with open_case(case, load_query_set(), memory_limit=memory) as connection:
+    if manifest:
+        if form not in (Format.TABLE, Format.JSON):
+            raise typer.BadParameter("a manifest is always JSON: leave --format out", param_hint="--format")
+        with open_manifest(case, memory_limit=memory) as sections, open_output(output) as stream:
+            write_json_sections(sections, stream)
+        return
+    query_set = load_query_set()
+    with open_case(case, query_set, memory_limit=memory) as connection:
         if form is Format.TABLE:
             with ask(connection, TOTALS_SQL, None, None) as totals:
                 events, logs, hosts, first, last, lost, skipped, findings = next(iter(totals))
@@ -113,5 +140,40 @@ def _info(
                 f"{events:,} events of {hosts} hosts in {logs:,} logs, {span}; {lost:,} records"
                 f" could not be read, {skipped:,} files were no event logs, {findings:,} findings stored"
             )
+            # A folder of views of one's own may be without it.
+            if any(view.id == "log_integrity" for view in query_set.of_kind("view")):
+                with ask(connection, REMARKS_SQL, None, None) as remarks:
+                    _say_remarks(*(int(str(number)) for number in next(iter(remarks))))
         with ask(connection, SOURCES_SQL, None, None) as rows:
-            write_rows(rows, form, None)
+            write_rows(rows, form, output)
+
+
+def _say_remarks(logs: int, serious: int, notable: int, ordinary: int) -> None:
+    if logs == 0:
+        say("no remarks on the integrity of any log (view log_integrity)")
+        return
+    say(
+        f"remarks on the integrity of {counted(logs, 'log')} ({serious:,} serious, {notable:,} notable,"
+        f' {ordinary:,} ordinary): evtxhunt sql "FROM log_integrity"'
+    )
+
+
+def _verify(
+    case: CaseOption = DEFAULT_CASE,
+    form: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+    memory: MemoryOption = DEFAULT_MEMORY,
+) -> None:
+    with IngestBar(has_records=False) as bar:
+        result = verify(case, memory_limit=memory, progress=bar)
+    if result.differences or form is not Format.TABLE or output is not None:
+        with difference_rows(result.differences) as rows:
+            write_rows(rows, form, output)
+    say(
+        f"hashed {counted(result.logs, 'log')} ({result.size / 1e6:,.1f} MB), read all of the case, counted"
+        f" {counted(result.events, 'event')}, {counted(result.failed, 'failed record')},"
+        f" {counted(result.findings, 'finding')} and {counted(result.evidence, 'record')} behind them: "
+        + (counted(len(result.differences), "difference").upper() if result.differences else "all as stored")
+    )
+    if result.differences:
+        raise typer.Exit(EXIT_DIFFERENCES)

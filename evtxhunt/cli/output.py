@@ -16,6 +16,7 @@ from evtxhunt.pipeline.query import RowStream
 from evtxhunt.render.tabular import write_csv, write_json, write_jsonl, write_table
 
 EXIT_FINDINGS = 1
+EXIT_DIFFERENCES = 1
 EXIT_USAGE = 2
 EXIT_ERROR = 3
 EXIT_INCOMPLETE = 4
@@ -59,6 +60,11 @@ def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """ "1 row", "2,000 rows"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def write_rows(result: RowStream, form: Format, output: Path | None) -> None:
     """Writes a result to a file or stdout, as it comes. Raises OutputError, BadParameter for parquet to stdout."""
     if form is Format.PARQUET:
@@ -71,7 +77,7 @@ def write_rows(result: RowStream, form: Format, output: Path | None) -> None:
         return
     count = 0
 
-    def counted() -> Iterator[tuple[object, ...]]:
+    def counting() -> Iterator[tuple[object, ...]]:
         nonlocal count
         for row in result:
             count += 1
@@ -84,9 +90,9 @@ def write_rows(result: RowStream, form: Format, output: Path | None) -> None:
         Format.JSONL: write_jsonl,
     }
     with open_output(output) as stream:
-        writers[form](result.columns, counted(), stream)
+        writers[form](result.columns, counting(), stream)
     if form is Format.TABLE and output is None:
-        say(f"({count:,} row{'' if count == 1 else 's'})")
+        say(f"({counted(count, 'row')})")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Progress bars: of an ingest, and of correlation and detection. Quiet where stderr is no terminal."""
+"""Progress bars: of an ingest or verification, and of correlation and detection. Quiet where stderr is no terminal."""
 
 from pathlib import Path
 from threading import Lock
@@ -68,9 +68,9 @@ def correlate_with_bar(case: Path, query_set: QuerySet, memory_limit: str) -> No
 
 
 class IngestBar(_Bar):
-    """An `IngestProgress` for people."""
+    """An `IngestProgress` for people. Records are shown where they are read and not only hashed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_records: bool = True) -> None:
         self._lock = Lock()
         self._files = 0
         self._done_files = 0
@@ -79,7 +79,7 @@ class IngestBar(_Bar):
             TextColumn("{task.fields[files]} files"),
             BarColumn(),
             DownloadColumn(),
-            TextColumn("{task.fields[records]:,} records"),
+            *([TextColumn("{task.fields[records]:,} records")] if has_records else []),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[name]}", markup=False),

@@ -33,6 +33,12 @@ TOTALS_SQL = """
         (SELECT count(*) FROM parse_failure WHERE scope = 'record'), (SELECT count(*) FROM skipped_file),
         (SELECT count(*) FROM finding)
 """
+# Logs by the gravest remark on them.
+REMARKS_SQL = """
+    SELECT count(*), count(*) FILTER (worst = 1), count(*) FILTER (worst = 2), count(*) FILTER (worst = 3)
+    FROM (SELECT min(list_position(['serious', 'notable', 'remark'], severity)) AS worst FROM log_integrity
+        GROUP BY source_file_id)
+"""
 FINDINGS_SQL = """
     SELECT event_time, level, host, user_name, detection_id, summary
     FROM finding WHERE list_position($levels, level) > 0 AND allowed_reason IS NULL ORDER BY finding_id
@@ -271,6 +277,7 @@ def lint(folder: Path | None = None) -> tuple[int, list[Problem]]:
 
 __all__ = [
     "FINDINGS_SQL",
+    "REMARKS_SQL",
     "SOURCES_SQL",
     "TOTALS_SQL",
     "Problem",

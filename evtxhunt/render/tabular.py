@@ -59,6 +59,24 @@ def write_jsonl(columns: Sequence[str], rows: Iterable[Row], stream: TextIO) -> 
         stream.write(line + "\n")
 
 
+def write_json_sections(sections: Iterable[tuple[str, bool, Sequence[str], Iterable[Row]]], stream: TextIO) -> None:
+    """One object with a key a section (name, whether it is one row, columns, rows): an object, or a list of them."""
+    separator = "{\n"
+    for name, is_one, columns, rows in sections:
+        lines = _json_objects(columns, rows)
+        stream.write(f"{separator}{_json_string(name)}: ")
+        if is_one:
+            stream.write(next(lines))
+        else:
+            opening = "[\n"
+            for line in lines:
+                stream.write(opening + line)
+                opening = ",\n"
+            stream.write("[]" if opening == "[\n" else "\n]")
+        separator = ",\n"
+    stream.write("\n}\n")
+
+
 def write_table(columns: Sequence[str], rows: Iterable[Row], stream: TextIO) -> None:
     """Aligned columns below a header, hidden characters escaped.
 

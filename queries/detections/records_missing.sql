@@ -34,12 +34,12 @@ judged AS (
     FROM unexplained AS hole
 )
 SELECT min(from_time) AS event_time, arg_min(host, next_number) AS host, computer, NULL::VARCHAR AS user_name,
-    counted(sum(missing)::BIGINT, 'record') || ' of the log ' || channel || ' of ' || coalesce(computer, 'an unnamed computer') || ' are in no file, '
+    counted(sum(missing), 'record') || ' of the log ' || channel || ' of ' || coalesce(computer, 'an unnamed computer') || ' are in no file, '
         || CASE WHEN count(*) = 1 THEN 'between #' || min(last_number) || ' and #' || max(next_number) ELSE 'in ' || count(*) || ' holes from #' || min(last_number) || ' to #' || max(next_number) END
         || ' (' || show_span(min(from_time), max(to_time)) || ')'
         || CASE WHEN max(other_records) >= $min_other_records THEN '; other logs wrote ' || counted(max(other_records), 'record') || ' in one hole' ELSE '' END AS summary,
     -- The records on both sides of the ten widest holes.
-    list_sort(list_distinct(flatten(list(event_keys ORDER BY missing DESC, next_number)[1:10]))) AS evidence, channel, sum(missing)::BIGINT AS missing, count(*) AS holes,
+    list_sort(list_distinct(flatten(list(event_keys ORDER BY missing DESC, next_number)[1:10]))) AS evidence, channel, sum(missing) AS missing, count(*) AS holes,
     CASE WHEN channel = 'Security' OR max(other_records) >= $min_other_records THEN 'medium' END AS level
 FROM judged GROUP BY computer, channel
 ORDER BY event_time, evidence

@@ -16,11 +16,11 @@ uneven AS (
     HAVING bool_and(is_whole) AND sum(records) <> max(last_number)::HUGEINT - min(first_number) + 1
 ),
 stepped AS (
-    SELECT computer, host, channel, event_record_id::BIGINT AS next_number, event_time AS to_time, event_id AS next_event_id, event_key,
-        lag(event_record_id::BIGINT) OVER one AS last_number, lag(event_time) OVER one AS from_time, lag(event_key) OVER one AS key_before
+    SELECT computer, host, channel, event_record_id AS next_number, event_time AS to_time, event_id AS next_event_id, event_key,
+        lag(event_record_id) OVER one AS last_number, lag(event_time) OVER one AS from_time, lag(event_key) OVER one AS key_before
     FROM (SELECT event_key, event_record_id, event_time, event_id, computer, host, channel, lower(computer) AS place FROM event)
         SEMI JOIN uneven USING (place, channel)
     WINDOW one AS (PARTITION BY place, channel ORDER BY event_record_id, event_key)
 )
 SELECT computer, host, channel, last_number, next_number, next_number - last_number - 1 AS missing, from_time, to_time, next_event_id, [key_before, event_key] AS event_keys
-FROM stepped WHERE next_number - last_number > 1
+FROM stepped WHERE next_number > last_number AND next_number - last_number > 1

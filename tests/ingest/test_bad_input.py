@@ -43,6 +43,29 @@ def test_truncated_log_gives_its_whole_records_and_says_where_it_ends(evidence: 
     assert rows(case, "SELECT count(*) FROM event") == [(16,)]
 
 
+@pytest.mark.parametrize(
+    ("cleared", "expected"),
+    [
+        pytest.param("file and chunk", (None, 0, 5), id="as Windows writes it"),
+        pytest.param("chunk", (True, 1, 5), id="the file header says otherwise"),
+        pytest.param("nothing", (True, 0, 5), id="with checksums"),
+    ],
+)
+def test_a_log_without_checksums_is_told_from_one_whose_checksums_do_not_fit(
+    evidence: Path, cleared: str, expected: tuple[object, ...]
+) -> None:
+    log = bytearray(make_log(5, "WS02"))
+    if "file" in cleared:
+        log[120:128] = b"\4" + bytes(7)
+    if "chunk" in cleared:
+        log[4096 + 120 : 4096 + 128] = b"\5" + bytes(7)
+        log[4096 + 52 : 4096 + 56] = bytes(4)
+    (evidence / "none.evtx").write_bytes(log)
+    case = run_ingest(evidence)[2]
+    columns = "is_header_crc_valid, chunk_crc_mismatches, parsed"
+    assert rows(case, f"SELECT {columns} FROM source_file WHERE path LIKE '%none.evtx'") == [expected]
+
+
 def test_strict_makes_damage_an_exit_status(evidence: Path) -> None:
     (evidence / "cut.evtx").write_bytes(make_log(100, "WS02")[: 4096 + 5000])
     assert run_ingest(evidence, "--strict")[0] == 4
@@ -101,7 +124,7 @@ def test_bad_record_header_costs_its_record_and_the_rest_is_accounted_for(eviden
 
 
 def test_log_that_loses_too_many_records_to_list_counts_them(evidence: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evtxhunt.parse._MOST_LISTED", 10)
+    monkeypatch.setattr("evtxhunt.parse.MOST_LISTED", 10)
     (evidence / "cut.evtx").write_bytes(make_log(100, "WS02")[: 4096 + 5000])
     _, _, case = run_ingest(evidence)
     assert rows(case, "SELECT expected, parsed, failed FROM source_file WHERE path LIKE '%cut.evtx'") == [(100, 11, 89)]

@@ -1,0 +1,256 @@
+"""`verify`: what changed in the evidence and in the case is named, and nothing else."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from evtxhunt.cli import app
+from tests.logs import make_log
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def evidence(tmp_path: Path) -> Path:
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    (folder / "a.evtx").write_bytes(make_log(5))
+    (folder / "b.evtx").write_bytes(make_log(5))  # a copy
+    (folder / "cut.evtx").write_bytes(make_log(100, "WS02")[: 4096 + 5000])
+    assert runner.invoke(app, ["ingest", str(folder), "--case", str(tmp_path / "case.duckdb")]).exit_code == 0
+    return folder
+
+
+def verify(evidence: Path) -> tuple[int, list[tuple[str, str | None, str | None, str | None]], str]:
+    arguments = ["verify", "--case", str(evidence.parent / "case.duckdb"), "--format", "json"]
+    result = runner.invoke(app, arguments)
+    found = [(row["what"], row["file"], row["stored"], row["now"]) for row in json.loads(result.stdout)]
+    return result.exit_code, found, result.stderr
+
+
+def change_case(evidence: Path, *statements: str) -> None:
+    with duckdb.connect(evidence.parent / "case.duckdb") as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_an_unchanged_case_is_one_line_that_says_what_was_checked(evidence: Path) -> None:
+    before = {path: path.read_bytes() for path in [*evidence.iterdir(), evidence.parent / "case.duckdb"]}
+    status, found, _ = verify(evidence)
+    assert (status, found) == (0, [])
+    result = runner.invoke(app, ["verify", "--case", str(evidence.parent / "case.duckdb")])
+    assert result.exit_code == 0 and result.stdout == ""
+    size = sum(len(content) for path, content in before.items() if path.suffix == ".evtx")
+    assert result.stderr == (
+        f"hashed 3 logs ({size / 1e6:,.1f} MB), read all of the case, counted 16 events, 89 failed records, 0 findings"
+        " and 0 records behind them: all as stored\n"
+    )
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_changed_byte_is_another_hash_and_an_added_one_another_size_too(evidence: Path) -> None:
+    log = evidence / "a.evtx"
+    content = bytearray(log.read_bytes())
+    stored = sha256(content).hexdigest()
+    content[5000] ^= 1
+    log.write_bytes(content)
+    assert verify(evidence)[:2] == (1, [("file: SHA-256", str(log), stored, sha256(content).hexdigest())])
+    content += b"\0"
+    log.write_bytes(content)
+    assert verify(evidence)[:2] == (
+        1,
+        [
+            ("file: size", str(log), str(len(content) - 1), str(len(content))),
+            ("file: SHA-256", str(log), stored, sha256(content).hexdigest()),
+        ],
+    )
+
+
+def test_what_is_gone_or_no_file_is_a_difference_of_its_own(evidence: Path) -> None:
+    log = evidence / "cut.evtx"
+    stored = sha256(log.read_bytes()).hexdigest()
+    log.unlink()
+    assert verify(evidence)[1] == [("file: gone", str(log), stored, "No such file or directory")]
+    os.mkfifo(log)  # would hang a reader that opens it
+    assert verify(evidence)[1] == [("file: cannot be read", str(log), stored, "not a regular file")]
+
+
+def test_a_folder_that_became_a_file_and_a_loop_of_links_are_no_crash(evidence: Path) -> None:
+    log = evidence / "cut.evtx"
+    log.unlink()
+    log.symlink_to(log)
+    status, found, _ = verify(evidence)
+    assert status == 1 and [row[:2] for row in found] == [("file: cannot be read", str(log))]
+    for path in evidence.iterdir():
+        path.unlink()
+    evidence.rmdir()
+    evidence.touch()
+    assert [row[0] for row in verify(evidence)[1]] == ["file: cannot be read"] * 3
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_a_difference_of_its_own(evidence: Path) -> None:
+    (evidence / "cut.evtx").chmod(0)
+    assert [row[0] for row in verify(evidence)[1]] == ["file: cannot be read"]
+
+
+def test_names_that_are_no_utf_8_or_look_like_escapes_are_found_again(tmp_path: Path) -> None:
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    (folder / r"\xe9.evtx").write_bytes(make_log(2))
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.evtx")).write_bytes(make_log(3))
+    assert runner.invoke(app, ["ingest", str(folder), "--case", str(tmp_path / "case.duckdb")]).exit_code == 0
+    assert verify(folder)[:2] == (0, [])
+
+
+def test_a_hostile_path_is_escaped_on_the_terminal(tmp_path: Path) -> None:
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    (folder / "x\x1b]0;owned\x07\n.evtx").write_bytes(make_log(2))
+    runner.invoke(app, ["ingest", str(folder), "--case", str(tmp_path / "case.duckdb")])
+    next(folder.iterdir()).unlink()
+    result = runner.invoke(app, ["verify", "--case", str(tmp_path / "case.duckdb")])
+    assert result.exit_code == 1 and "\x1b" not in result.stdout + result.stderr
+    assert r"x\x1b]0;owned\x07\n.evtx" in result.stdout and len(result.stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (
+            "DELETE FROM event WHERE event_key = (SELECT max(event_key) FROM event)",
+            [("records: parsed + rescued against events", "cut.evtx", "11", "10")],
+        ),
+        (
+            "UPDATE source_file SET parsed = 12 WHERE path LIKE '%cut.evtx'",
+            [
+                ("records: expected against parsed + rescued + failed", "cut.evtx", "100", "101"),
+                ("records: parsed + rescued against events", "cut.evtx", "12", "11"),
+            ],
+        ),
+        (
+            "DELETE FROM parse_failure WHERE header_record_id = 50",
+            [("records: failed against those listed in parse_failure", "cut.evtx", "89", "88")],
+        ),
+        (
+            "UPDATE source_file SET status = 'complete'  WHERE path LIKE '%cut.evtx'",
+            [("status against parse_failure", "cut.evtx", "complete", "damaged")],
+        ),
+        (
+            "DELETE FROM event_copy WHERE event_key = (SELECT min(event_key) FROM event_copy)",
+            [("copy: records of its original against event_copy", "b.evtx", "5", "4")],
+        ),
+        (
+            "UPDATE source_file SET failed = 1 WHERE path LIKE '%b.evtx'",
+            [("copy: accounts against its original", "b.evtx", "5 + 0 + 1", "5 + 0 + 0")],
+        ),
+        (
+            "UPDATE source_file SET copy_of = 77 WHERE path LIKE '%b.evtx'",
+            [("copy: its original is not there", "b.evtx", "77", None)],
+        ),
+        (
+            "UPDATE event SET event_key = 1 WHERE event_key = 16",
+            [("event_key: rows of event against different keys", None, "16", "15")],
+        ),
+        (
+            "INSERT INTO finding_evidence VALUES (1, 999)",
+            [
+                ("finding_evidence.event_key: rows against those whose event exists", None, "1", "0"),
+                ("finding_evidence.finding_id: rows against those whose finding exists", None, "1", "0"),
+            ],
+        ),
+        (
+            "INSERT INTO event_copy VALUES (999, 1, 1)",
+            [("event_copy.event_key: rows against those whose event exists", None, "6", "5")],
+        ),
+        (
+            "INSERT INTO detection_run VALUES ('dcsync', 't', 'low', '00', 3, NULL), ('x', 't', 'low', '00', 0, NULL)",
+            [("findings of dcsync", None, "3", "0")],
+        ),
+    ],
+)
+def test_a_case_that_does_not_agree_with_itself_is_told(
+    evidence: Path, statement: str, expected: list[tuple[str, str | None, str | None, str | None]]
+) -> None:
+    change_case(evidence, statement)
+    status, found, said = verify(evidence)
+    assert (status, found) == (
+        1,
+        [(what, file and str(evidence / file), stored, now) for what, file, stored, now in expected],
+    )
+    assert said.endswith(f": {len(expected)} DIFFERENCE{'S' if len(expected) > 1 else ''}\n")
+
+
+def test_more_failures_than_are_listed_are_no_difference(evidence: Path) -> None:
+    listed = "SELECT source_file_id, 'record', 0, NULL, 1, 'made up' FROM source_file, range(100000 - 89)"
+    change_case(
+        evidence,
+        f"INSERT INTO parse_failure {listed} WHERE path LIKE '%cut.evtx'",
+        "UPDATE source_file SET failed = 250000, expected = 250011 WHERE path LIKE '%cut.evtx'",
+    )
+    assert verify(evidence)[:2] == (0, [])
+
+
+def test_progress_is_a_bar_on_a_terminal_and_nothing_in_a_pipe(evidence: Path) -> None:
+    command = [sys.executable, "-m", "evtxhunt", "verify", "--case", str(evidence.parent / "case.duckdb")]
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=follower, close_fds=True)
+    os.close(follower)
+    shown = b""
+    while b"all as stored" not in shown:
+        shown += os.read(leader, 65536)
+    assert process.wait(timeout=60) == 0
+    os.close(leader)
+    assert b"3/3 files" in shown and b"records" not in shown.split(b"hashed")[0]
+    piped = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (piped.stdout, len(piped.stderr.splitlines())) == ("", 1)
+
+
+def test_a_missing_case_is_an_error_of_one_line(tmp_path: Path) -> None:
+    result = runner.invoke(app, ["verify", "--case", str(tmp_path / "none.duckdb")])
+    assert result.exit_code == 3 and result.stderr.count("\n") == 1 and "no such case" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["verify"], ["info"], ["info", "--manifest"]])
+def test_a_case_with_a_damaged_head_is_an_error_of_one_line(evidence: Path, command: list[str]) -> None:
+    case = evidence.parent / "case.duckdb"
+    content = bytearray(case.read_bytes())
+    content[4096 + 50] ^= 0xFF  # both headers of the database
+    content[8192 + 50] ^= 0xFF
+    case.write_bytes(content)
+    result = runner.invoke(app, [*command, "--case", str(case)])
+    assert (result.exit_code, result.stdout) == (3, ""), result.exception
+    assert result.stderr.startswith(f"error: {case}: the case is damaged: ") and result.stderr.count("\n") == 1
+    assert "ingest the evidence into a new case" in result.stderr
+
+
+def test_damage_anywhere_in_the_values_of_a_case_is_met(evidence: Path) -> None:
+    case = evidence.parent / "case.duckdb"
+    with duckdb.connect(case, read_only=True) as connection:
+        blocks = {
+            block
+            for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+            for first, others in connection.execute(
+                "SELECT block_id, additional_block_ids FROM pragma_storage_info(?)", [table]
+            ).fetchall()
+            for block in (first, *(others or ()))
+            if block is not None and block >= 0
+        }
+    assert blocks
+    content = case.read_bytes()
+    for block in blocks:
+        damaged = bytearray(content)
+        # Blocks of 256 KiB after three headers of 4 KiB, each with its checksum of 8 bytes in front.
+        damaged[3 * 4096 + block * 2**18 + 48] ^= 0xFF
+        case.write_bytes(damaged)
+        result = runner.invoke(app, ["verify", "--case", str(case)])
+        assert result.exit_code == 3, block
+        assert result.stderr.startswith(f"error: {case}: the case is damaged: ") and result.stderr.count("\n") == 1
