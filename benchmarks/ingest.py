@@ -44,7 +44,8 @@ def ingest_all(folder: Path, case: Path) -> dict[str, Any]:
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     database = case.stat().st_size
     query_set = load_query_set()
-    uncorrelated = shutil.copy(case, case.with_suffix(".copy"))
+    uncorrelated = case.with_suffix(".copy")
+    shutil.copy(case, uncorrelated)
     started = time.perf_counter()
     correlate(case, query_set)
     correlating = time.perf_counter() - started
