@@ -12,19 +12,31 @@ from itertools import groupby
 from evtxhunt.model import Report, ReportFinding, ReportHop, ReportRecord, ReportSession, ReportSource
 from evtxhunt.render.clock import Clock
 from evtxhunt.render.overview import WORST_FIRST, Overview, make_overview, order_findings
+from evtxhunt.render.story import Piece, Sentence, tell_story
 from evtxhunt.render.text import cut, show_hidden
 
 # A description in Jira holds 32,767 characters, a comment on GitHub 65,536. Each section takes at most its share.
 MOST_CHARACTERS = 32_000
-_SHARES = {"findings": 12_000, "sessions": 5_000, "hops": 3_000, "unseen": 3_500, "sources": 4_000}
+_SHARES = {
+    "story": 5_000,
+    "findings": 9_000,
+    "sessions": 4_500,
+    "hops": 2_500,
+    "unseen": 3_000,
+    "sources": 3_500,
+}
 _LONGEST_TEXT = 300
 _LONGEST_NAME = 120
+_LONGEST_STORY_NAME = 60
 _FINDINGS_OF_A_DETECTION = 5
 _RECORDS_OF_A_FINDING = 3
+_RECORDS_OF_A_SENTENCE = 2
 _UNKNOWN = "—"
 
 _Time = Callable[[datetime | None], str]
 # Words that are text in every dialect: no mark-up, address, mention or reference can be made of them.
+_REFERENCE = re.compile(r"\b[0-9a-fA-F]{7,}\b")  # to a commit
+_OWN_WORDS = re.compile(r"[A-Za-z0-9 ,;:.()]{0,200}")
 _PLAIN = re.compile(r"[A-Za-z]{1,24}(?:[,:]? \(?(?:[A-Za-z]{1,24}|[0-9]{1,4})\)?)*")
 
 
@@ -42,6 +54,7 @@ def render_markdown(report: Report) -> str:
     overview = make_overview(report, findings)
     sections = (
         [f"# {plain_or_code(report.title)}", "", *_scope(report, overview, when)],
+        ["## What happened", "", *_story(report, when)],
         ["## What was found", "", *_findings(report, findings, overview, when)],
         ["## Remoting sessions", "", *_sessions(report, when)],
         ["## Second hops", "", *_hops(report, when)],
@@ -71,11 +84,10 @@ def code(value: object, limit: int = _LONGEST_NAME) -> str:
     return f"{fence}{padded}{fence}{rest}"
 
 
-def plain_or_code(value: str) -> str:
+def plain_or_code(value: str, limit: int = _LONGEST_NAME) -> str:
     """Words as they are, all else as a code span: for titles, which an own rule may have written."""
-    text = value if len(value) <= _LONGEST_NAME else ""
-    has_reference = re.search(r"\b[0-9a-fA-F]{7,}\b", text)  # a commit's
-    return text if _PLAIN.fullmatch(text) and not has_reference else code(value)
+    text = value if len(value) <= limit else ""
+    return text if _PLAIN.fullmatch(text) and not _REFERENCE.search(text) else code(value, limit)
 
 
 def _fit(entries: Iterable[Sequence[str]], share: str) -> tuple[list[str], int]:
@@ -115,6 +127,29 @@ def _scope(report: Report, overview: Overview, when: _Time) -> list[str]:
         f"- **Limited to** {', '.join(limits) or 'nothing; this is the whole case'}",
         *("- **Redacted** " + line.replace("\\", "\\\\") for line in report.redaction),  # DOMAIN\\name as it is
     ]
+
+
+def _story(report: Report, when: _Time) -> list[str]:
+    sentences = tell_story(report)
+    lines, shown = _fit(([_story_line(report, sentence, when)] for sentence in sentences), "story")
+    return [*lines, *_left_out(shown, len(sentences), "sentences", "evtxhunt report")]
+
+
+def _story_line(report: Report, sentence: Sentence, when: _Time) -> str:
+    cited = [_citation(report, report.records[index]) for index in sentence.records[:_RECORDS_OF_A_SENTENCE]]
+    rest = len(sentence.records) - len(cited) + sentence.more
+    more = f" and {rest:,} more" if rest else ""
+    return f"- {''.join(_piece(piece, when) for piece in sentence.pieces)}" + (
+        f" Records: {'; '.join(cited)}{more}" if cited else ""
+    )
+
+
+def _piece(piece: Piece, when: _Time) -> str:
+    if piece.kind == "time":
+        return when(piece.time)
+    if piece.kind == "text" and _OWN_WORDS.fullmatch(piece.text) and not _REFERENCE.search(piece.text):
+        return piece.text
+    return plain_or_code(piece.text, _LONGEST_STORY_NAME)
 
 
 def _findings(report: Report, findings: Sequence[ReportFinding], overview: Overview, when: _Time) -> list[str]:

@@ -137,6 +137,15 @@ def test_the_same_report_gives_the_same_text() -> None:
     assert render_markdown(full_report()) == render_markdown(full_report())
 
 
+def test_the_story_is_told_first_with_its_records() -> None:
+    text = render_markdown(full_report())
+    assert text.index("## What happened") < text.index("## What was found")
+    story = text.split("## What happened\n\n")[1].split("\n\n")[0].splitlines()
+    assert story[0].startswith("- The earliest finding of level medium or worse is of 2026-03-14 01:")
+    assert "Records: `Security` event 4625, EventRecordID 70000 in source 1" in story[0]
+    assert story[3] == "- 1 second hop was refused, towards `dc01`."
+
+
 def test_findings_are_told_by_level_with_their_records() -> None:
     text = render_markdown(full_report())
     assert "| critical | 3 |\n| high | 8 |\n| medium | 9 |\n| low | 6 |\n| informational | 12 |" in text
