@@ -119,6 +119,11 @@ def test_numbers_that_another_file_holds_are_not_missing(look: Look) -> None:
     assert reasons(found) == {"log": [], "rest": []}
 
 
+def test_a_hole_is_in_each_log_that_has_both_its_sides(look: Look) -> None:
+    found = look(log=build_log(without([50])), older=build_log(without([50], 70)), oldest=build_log(make_records(49)))
+    assert reasons(found) == {"log": ["records_missing"], "older": ["records_missing"], "oldest": []}
+
+
 def test_numbers_between_two_files_are_ordinary(look: Look) -> None:
     found = look(early=build_log(make_records(10)), late=build_log(make_records(40)[20:]))
     assert reasons(found) == {"early": [], "late": ["records_missing_between_logs"]}
@@ -254,7 +259,7 @@ def test_a_log_of_a_running_system_is_ordinary(look: Look) -> None:
     found = look(live=leave_dirty(two_chunks()), closed=make_log(5, "WS02"))
     assert reasons(found) == {"live": ["not_closed"], "closed": []}
     row = found["live"]["not_closed"]
-    assert row["severity"] == "remark" and "there are records up to #300, and they were read" in row["meaning"]
+    assert row["severity"] == "remark" and "those up to #300 were found all the same" in row["meaning"]
     assert "running system" in row["innocent_causes"]
 
 
@@ -295,9 +300,17 @@ def test_clearings_are_told_of_the_log_and_of_the_one_that_holds_the_record(look
         "before": ["log_cleared"],
     }
     row = found["security"]["log_cleared"]
-    assert (row["severity"], len(row["event_keys"])) == ("serious", 2)
+    assert (row["severity"], row["occurrences"], len(row["event_keys"])) == ("serious", 2, 2)
     assert row["meaning"].startswith("cleared between 2026-05-01 12:00:01Z and 12:00:05Z by mallory: ")
     assert "holds the record that Application, Security was cleared" in found["system"]["other_log_cleared"]["meaning"]
+
+
+def test_one_clearing_of_which_two_files_hold_the_record_is_one(look: Look) -> None:
+    record = cleared(1, shapes.SECURITY_LOG_CLEARED)
+    found = look(log=build_log([record, *make_records(9)[1:]]), older=build_log([record, *make_records(5)[1:]]))
+    assert reasons(found) == {"log": ["log_cleared"], "older": ["log_cleared"]}
+    row = found["log"]["log_cleared"]
+    assert (row["occurrences"], len(row["event_keys"])) == (1, 2)
 
 
 def test_a_log_without_checksums_is_ordinary_and_said_to_be(look: Look) -> None:
