@@ -72,9 +72,9 @@ riddle AS (
 found(source_file_id, reason, occurrences, meaning, event_keys) AS (
     -- Several files may hold the record of one clearing.
     SELECT source_file_id, CASE WHEN is_own THEN 'log_cleared' ELSE 'other_log_cleared' END, count(DISTINCT concat_ws(' ', event_time, cleared_channel)),
-        CASE WHEN is_own THEN 'cleared ' ELSE 'holds the record that ' || name_list(list(coalesce(cleared_channel, 'a log without a name')), 3) || ' was cleared ' END
+        CASE WHEN is_own THEN 'cleared ' ELSE 'holds the record that ' || name_list(list(DISTINCT coalesce(cleared_channel, 'a log without a name')), 3) || ' was cleared ' END
             || coalesce(show_span(min(event_time), max(event_time)), 'at an unknown time')
-            || coalesce(' by ' || name_list(list(user_name) FILTER (user_name IS NOT NULL), 3), '')
+            || coalesce(' by ' || name_list(list(DISTINCT user_name) FILTER (user_name IS NOT NULL), 3), '')
             || ': what was in it before is gone unless it was archived',
         list_sort(list(event_key))
     FROM emptied GROUP BY source_file_id, is_own
@@ -130,7 +130,7 @@ found(source_file_id, reason, occurrences, meaning, event_keys) AS (
         counted(sum(unexplained), 'EventRecordID') || ' between #' || min(last_number) || ' and #' || max(next_number) || ' (' || show_span(min(from_time), max(to_time)) || '), in '
             || counted(count(*), 'hole') || ', ' || CASE WHEN sum(unexplained) = 1 THEN 'is' ELSE 'are' END || ' in no file of the case'
             || CASE WHEN any_value(status) = 'damaged' THEN '; this file is damaged, which may be why' ELSE '' END,
-        list_sort(list_distinct(flatten(list(event_keys ORDER BY missing DESC, next_number)[1:10])))
+        list_sort(list_distinct(flatten(arg_max(event_keys, (missing, -event_keys[2]), 10))))
     FROM riddle JOIN log USING (source_file_id) GROUP BY source_file_id, is_inside
     UNION ALL
     SELECT source_file_id, 'numbered_anew', renumbered, 'the headers of ' || counted(renumbered, 'record') || ' have other numbers than EventRecordID, as in exports and logs of forwarded'
@@ -147,7 +147,7 @@ found(source_file_id, reason, occurrences, meaning, event_keys) AS (
     UNION ALL
     SELECT source_file_id, 'time_backwards', count(*), counted(count(*), 'time') || ' a record is more than 5 minutes older than the one before it, by up to '
             || CASE WHEN max(step_back) >= INTERVAL 2 DAY THEN max(epoch(step_back))::BIGINT // 86400 || ' days' ELSE max(epoch(step_back))::BIGINT // 60 || ' minutes' END || ', ' || show_span(min(to_time), max(from_time)),
-        list_sort(list_distinct(flatten(list(event_keys ORDER BY step_back DESC, event_keys)[1:10])))
+        list_sort(list_distinct(flatten(arg_max(event_keys, (step_back, -event_keys[2]), 10))))
     FROM time_step_back WHERE step_back > INTERVAL 5 MINUTE GROUP BY source_file_id
 ),
 reason(reason, severity, innocent_causes) AS (
