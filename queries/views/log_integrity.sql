@@ -25,11 +25,13 @@ lost AS (
         max(header_record_id) AS last_id
     FROM parse_failure GROUP BY ALL
 ),
--- Where record_hole does not look: one file of the log that is numbered anew is enough.
-unjudged AS (
-    SELECT lower(computer) AS place, channel FROM event GROUP BY ALL
-    HAVING NOT bool_and(coalesce(header_record_id = event_record_id, false))
+span AS (
+    SELECT source_file_id, coalesce(lower(computer), '') AS place, channel, min(event_record_id) AS first_number, max(event_record_id) AS final_number,
+        bool_and(coalesce(header_record_id = event_record_id, false)) AS is_whole
+    FROM event GROUP BY ALL
 ),
+-- Where record_hole does not look: one file of the log that is numbered anew is enough.
+unjudged AS (SELECT place, channel FROM span GROUP BY ALL HAVING NOT bool_and(is_whole)),
 clearing AS (
     SELECT event.source_file_id, lower(log_cleared.computer) AS place, log_cleared.channel, cleared_channel, log_cleared.event_time, user_name, log_cleared.event_key
     FROM log_cleared JOIN event USING (event_key)
@@ -44,10 +46,13 @@ emptied AS (
     UNION ALL
     SELECT source_file_id, cleared_channel, false, event_time, user_name, event_key FROM clearing WHERE cleared_channel IS DISTINCT FROM channel
 ),
+-- A hole is inside each file that has records on both sides of it, else between files: then the later one is named.
 hole AS (
-    SELECT after.source_file_id, before.source_file_id = after.source_file_id AS is_inside, lower(record_hole.computer) AS place, record_hole.channel,
-        last_number, next_number, missing, from_time, to_time, event_keys
-    FROM record_hole JOIN event AS before ON before.event_key = event_keys[1] JOIN event AS after ON after.event_key = event_keys[2]
+    SELECT coalesce(span.source_file_id, after.source_file_id) AS source_file_id, span.source_file_id IS NOT NULL AS is_inside,
+        coalesce(lower(record_hole.computer), '') AS place, record_hole.channel, last_number, next_number, missing, from_time, to_time, event_keys
+    FROM record_hole JOIN event AS after ON after.event_key = event_keys[2]
+        LEFT JOIN span ON span.place = coalesce(lower(record_hole.computer), '') AND span.channel = record_hole.channel
+            AND first_number <= last_number AND final_number >= next_number
 ),
 -- Of what a hole lacks, records that the chunks' accounts have as failed are no riddle.
 accounted AS (
@@ -65,10 +70,11 @@ riddle AS (
     WHERE missing > coalesce(failed, 0) AND coalesce(clearing.event_time < hole.from_time, true)
 ),
 found(source_file_id, reason, occurrences, meaning, event_keys) AS (
-    SELECT source_file_id, CASE WHEN is_own THEN 'log_cleared' ELSE 'other_log_cleared' END, count(*),
-        CASE WHEN is_own THEN 'cleared ' ELSE 'holds the record that ' || name_list(list(coalesce(cleared_channel, 'a log without a name')), 3) || ' was cleared ' END
+    -- Several files may hold the record of one clearing.
+    SELECT source_file_id, CASE WHEN is_own THEN 'log_cleared' ELSE 'other_log_cleared' END, count(DISTINCT concat_ws(' ', event_time, cleared_channel)),
+        CASE WHEN is_own THEN 'cleared ' ELSE 'holds the record that ' || name_list(list(DISTINCT coalesce(cleared_channel, 'a log without a name')), 3) || ' was cleared ' END
             || coalesce(show_span(min(event_time), max(event_time)), 'at an unknown time')
-            || coalesce(' by ' || name_list(list(user_name) FILTER (user_name IS NOT NULL), 3), '')
+            || coalesce(' by ' || name_list(list(DISTINCT user_name) FILTER (user_name IS NOT NULL), 3), '')
             || ': what was in it before is gone unless it was archived',
         list_sort(list(event_key))
     FROM emptied GROUP BY source_file_id, is_own
@@ -76,7 +82,7 @@ found(source_file_id, reason, occurrences, meaning, event_keys) AS (
     SELECT source_file_id, CASE WHEN chunk_crc_mismatches = 0 AND is_header_crc_valid IS NOT NULL THEN 'records_gone_checksums_fit' ELSE 'records_gone' END, gone,
         counted(gone, 'record') || CASE WHEN gone = 1 THEN ' is' ELSE ' are' END || ' counted by the chunk headers and not there'
             || CASE WHEN chunk_crc_mismatches > 0 THEN '; checksums of ' || counted(chunk_crc_mismatches, 'chunk') || ' do not fit, as after damage'
-                    WHEN is_header_crc_valid IS NOT NULL THEN ', though the checksums of all chunks fit: what was there was taken out, or covered by another record, and the checksums made anew'
+                    WHEN is_header_crc_valid IS NOT NULL THEN ', though the checksums of all chunks fit: so it is when a record is taken out, or covered by another one, and the checksums are made anew'
                     ELSE '; there are no checksums that would tell damage from a change' END,
         []
     FROM log JOIN lost USING (source_file_id) WHERE gone > 0
@@ -104,7 +110,7 @@ found(source_file_id, reason, occurrences, meaning, event_keys) AS (
     UNION ALL
     SELECT source_file_id, 'not_closed', 1, 'marked as open when it was copied'
             || CASE WHEN last_header_record_id >= next_header_record_id
-                THEN ': its header knows of records before #' || next_header_record_id || ', there are records up to #' || last_header_record_id || ', and they were read' ELSE '' END,
+                THEN ': its header knows of records before #' || next_header_record_id || ' only, those up to #' || last_header_record_id || ' were found all the same' ELSE '' END,
         []
     FROM log WHERE is_dirty
     UNION ALL
@@ -124,7 +130,7 @@ found(source_file_id, reason, occurrences, meaning, event_keys) AS (
         counted(sum(unexplained), 'EventRecordID') || ' between #' || min(last_number) || ' and #' || max(next_number) || ' (' || show_span(min(from_time), max(to_time)) || '), in '
             || counted(count(*), 'hole') || ', ' || CASE WHEN sum(unexplained) = 1 THEN 'is' ELSE 'are' END || ' in no file of the case'
             || CASE WHEN any_value(status) = 'damaged' THEN '; this file is damaged, which may be why' ELSE '' END,
-        list_sort(list_distinct(flatten(list(event_keys ORDER BY missing DESC, next_number)[1:10])))
+        list_sort(list_distinct(flatten(arg_max(event_keys, (missing, -event_keys[2]), 10))))
     FROM riddle JOIN log USING (source_file_id) GROUP BY source_file_id, is_inside
     UNION ALL
     SELECT source_file_id, 'numbered_anew', renumbered, 'the headers of ' || counted(renumbered, 'record') || ' have other numbers than EventRecordID, as in exports and logs of forwarded'
@@ -141,7 +147,7 @@ found(source_file_id, reason, occurrences, meaning, event_keys) AS (
     UNION ALL
     SELECT source_file_id, 'time_backwards', count(*), counted(count(*), 'time') || ' a record is more than 5 minutes older than the one before it, by up to '
             || CASE WHEN max(step_back) >= INTERVAL 2 DAY THEN max(epoch(step_back))::BIGINT // 86400 || ' days' ELSE max(epoch(step_back))::BIGINT // 60 || ' minutes' END || ', ' || show_span(min(to_time), max(from_time)),
-        list_sort(list_distinct(flatten(list(event_keys ORDER BY step_back DESC, event_keys)[1:10])))
+        list_sort(list_distinct(flatten(arg_max(event_keys, (step_back, -event_keys[2]), 10))))
     FROM time_step_back WHERE step_back > INTERVAL 5 MINUTE GROUP BY source_file_id
 ),
 reason(reason, severity, innocent_causes) AS (
@@ -163,7 +169,7 @@ reason(reason, severity, innocent_causes) AS (
     ('time_backwards', 'notable', 'the clock set by hand or by the time service, at boot from hardware or the host, a virtual machine put back to an earlier state'),
     ('holes_not_judged', 'remark', 'ordinary where logs and exports of them were collected'),
     ('no_checksums', 'remark', 'ordinary where Windows writes logs so'),
-    ('not_closed', 'remark', 'ordinary: each log of a running system is so, and each one after a loss of power'),
+    ('not_closed', 'remark', 'ordinary: logs of a running system are so, and those after a loss of power'),
     ('numbered_anew', 'remark', 'ordinary: Event Viewer and wevtutil number exports anew'),
     ('records_missing_between_logs', 'remark', 'ordinary: a log rolled over between two collections, or files of it were not collected')
 )
