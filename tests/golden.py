@@ -23,7 +23,7 @@ HEADER = "detection\tlevel\tlog\tEventRecordIDs"
 def golden_lines(connection: duckdb.DuckDBPyConnection, query_set: QuerySet, corpora: Path) -> list[str]:
     """detection, level, logs below corpora/ and their EventRecordIDs, as TSV sorted by these."""
     places = {
-        key: (Path(path).relative_to(corpora.resolve()).as_posix(), int(number or 0))
+        key: (Path(path).relative_to(corpora.absolute()).as_posix(), int(number or 0))
         for key, path, number in connection.execute(
             "SELECT event_key, path, event_record_id FROM event JOIN source_file USING (source_file_id)"
         ).fetchall()
