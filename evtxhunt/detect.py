@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -50,9 +51,9 @@ class RowStream:
 
 
 def computed_views(views: Sequence[Query], run_next: Sequence[Query]) -> list[Query]:
-    """The views to be computed once and kept: their headers say so, and queries that are to be run next read them."""
-    read_next = _read_by(run_next, views)
-    return [view for view in views if view.is_materialized and view.id in read_next]
+    """The views to be computed once and kept: their headers say so, and several queries that are run next read them."""
+    readers = Counter(name for query in run_next for name in _read_by([query], views))
+    return [view for view in views if view.is_materialized and readers[view.id] > 1]
 
 
 def _read_by(queries: Sequence[Query], views: Sequence[Query]) -> set[str]:
