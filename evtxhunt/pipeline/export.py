@@ -26,7 +26,8 @@ _ROWS = f"""
         ) USING (finding_id)
         WHERE {_SHOWN}
         UNION ALL
-        SELECT event_time, kind, NULL, NULL, NULL, [], place.host, computer, NULL, text, session_id, NULL, event_keys
+        SELECT event_time, kind, NULL, NULL, NULL, [], place.host, computer, line.user_name, text, session_id, NULL,
+            event_keys
         FROM ({{timeline}}) AS line LEFT JOIN computer_name AS place USING (computer) WHERE kind <> 'finding'
     ),
     numbered AS (

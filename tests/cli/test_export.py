@@ -69,6 +69,11 @@ def test_every_finding_and_line_is_there_once_with_its_records(demo: Path, expor
     assert cleared["evidence_count"] == len(cleared["evidence"]) == 5
 
 
+def test_a_line_names_its_account(exported: Path) -> None:
+    kinds = {row["kind"] for row in lines(exported / "evtxhunt.jsonl") if row["user_name"] == "CORP\\adm-lee"}
+    assert {"finding", "session", "process", "logon"} <= kinds
+
+
 def test_csv_jsonl_and_parquet_hold_the_same(exported: Path) -> None:
     expected = lines(exported / "evtxhunt.jsonl")
     with (exported / "evtxhunt.csv").open(encoding="utf-8", newline="") as stream:
