@@ -88,7 +88,7 @@ def _case_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.IOException as error:
-        if path.exists() and _is_locked(path):
+        if path.exists() and is_locked(path):
             raise CaseError(f"{path}: another process works on this case; wait for it or use another --case") from error
         raise CaseError(f"{path}: the case cannot be opened: {first_line(error)}") from error
     except duckdb.InvalidInputException as error:  # a memory limit that DuckDB cannot read
@@ -113,7 +113,8 @@ def _check_magic(path: Path) -> None:
         raise CaseError(f"{path}: not an evtxhunt case (no DuckDB database); give --case another path")
 
 
-def _is_locked(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
+    """Whether a process has the case open for writing. False on Windows, where it cannot be asked."""
     if sys.platform == "win32":
         return False
     import fcntl

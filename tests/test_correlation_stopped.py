@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from evtxhunt.case_file import is_locked
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.query import correlate, load_query_set
 from samples.bulk import write_weeks
@@ -26,6 +27,13 @@ def contents(case: Path) -> dict[str, object]:
             for (name,) in tables
             if name not in LEFT_OUT
         }
+
+
+def wait_for_writer(case: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not is_locked(case):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +55,7 @@ def undisturbed(ingested: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.8, 1.1, 1.4, 1.7])
+@pytest.mark.parametrize("seconds", [0, 0.3, 0.6, 0.9])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_detect_leaves_a_case_that_the_next_completes(
     number: signal.Signals, seconds: float, ingested: Path, undisturbed: dict[str, object], tmp_path: Path
@@ -56,6 +64,7 @@ def test_stopped_detect_leaves_a_case_that_the_next_completes(
     case.write_bytes(ingested.read_bytes())
     command = [sys.executable, "-m", "evtxhunt", "detect", "--case", str(case)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for_writer(case)
     time.sleep(seconds)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from evtxhunt import __version__
+from evtxhunt.case_file import interrupts_as_such
 from evtxhunt.cli import case_commands, export_command, query_commands, report_commands, session_commands, sql_command
 from evtxhunt.cli.output import EXIT_ERROR, say
 from evtxhunt.errors import EvtxhuntError
@@ -19,7 +20,8 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with interrupts_as_such():
+                return super().invoke(ctx)
         except EvtxhuntError as error:
             say(f"error: {escape_terminal(str(error))}")
             raise typer.Exit(EXIT_ERROR) from error

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -150,8 +150,9 @@ def _correlated(
     So what was computed for the tables serves the queries that follow. Raises CaseError, QueryError, TableError.
     """
     sha256 = correlation_sha256(query_set)
-    with closing(connect_case(case, memory_limit)) as connection:
-        current = is_current(connection, sha256)
+    reading = connect_case(case, memory_limit)
+    with closing_case(reading, case, "read"):
+        current = is_current(reading, sha256)
     tables = query_set.of_kind("table")
     views = [query for query in query_set.of_kind("view") if query.id == "encoded_text"]
     steps = len(run_next)
