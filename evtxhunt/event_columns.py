@@ -10,6 +10,7 @@ EVENT_STREAM_SCHEMA = pa.schema(
         ("event_key", pa.int64()),
         ("source_file_id", pa.int32()),
         ("host", pa.string()),
+        ("origin", pa.string()),
         ("header_record_id", pa.uint64()),
         ("written_filetime", pa.uint64()),
         ("record_offset", pa.int64()),
@@ -75,7 +76,7 @@ _COLUMNS: dict[str, str] = {
     "event_time": f"TRY_CAST({_attribute('TimeCreated', 'SystemTime')} AS TIMESTAMP)",
     # FILETIME counts 100 ns from 1601-01-01; 11,644,473,600 s lie before 1970.
     "written_time": "make_timestamp((written_filetime // 10)::BIGINT - 11644473600000000)",
-    "origin": "'live'",
+    "origin": "origin",
     "host": 'coalesce(host, system."Computer")',
     "computer": 'system."Computer"',
     "channel": 'system."Channel"',

@@ -4,7 +4,7 @@
 -- finds the same (measured: 1.58 s against 1.08 s for 235 MB of logs, equal size); it never picks zstd.
 
 CREATE TABLE case_info (
-    schema_version INTEGER NOT NULL,    -- 2; a newer evtxhunt refuses nothing older without saying how to migrate
+    schema_version INTEGER NOT NULL,    -- 3; a newer evtxhunt refuses nothing older without saying how to migrate
     created_by VARCHAR NOT NULL         -- evtxhunt version that made the case
 );
 
@@ -44,10 +44,26 @@ CREATE TABLE source_file (
     -- The accounts. expected = parsed + rescued + failed, always.
     expected BIGINT,                    -- records that the chunk and record headers announce, by our own walk
     parsed BIGINT,                      -- rendered by the fast parser
-    rescued BIGINT,                     -- rendered by a second parser only
+    rescued BIGINT,                     -- dropped by the fast parser, rendered by our own one record at a time
     failed BIGINT,                      -- each has its row in parse_failure, the first 100,000 of a log
-    slack BIGINT,                       -- found in free space of chunks; NULL: not looked for
-    carved BIGINT                       -- found outside of any log; NULL: not looked for
+    -- Beside them:
+    slack BIGINT,                       -- rendered from the free space of chunks; NULL: not looked for
+    carved BIGINT,                      -- rendered from chunks found in a blob (ingest --carve); NULL: not looked for
+    duplicate BIGINT                    -- of all these, those that are a row of event_copy and not of event
+);
+
+-- What recovery met, one row a record: rendered ones and those that are not, of origin 'rescued', 'slack', 'carved'.
+CREATE TABLE recovered_record (
+    source_file_id INTEGER NOT NULL,
+    origin VARCHAR NOT NULL,            -- 'rescued', 'slack', 'carved'
+    chunk INTEGER,                      -- number of the 64 KiB chunk, from 0; of a blob in the order of offsets
+    file_offset BIGINT NOT NULL,        -- bytes from the start of the file to the record
+    size BIGINT NOT NULL,               -- bytes of the record, as its header says
+    header_record_id UBIGINT NOT NULL,
+    written_time TIMESTAMP,             -- FILETIME of the record header
+    state VARCHAR NOT NULL,             -- 'whole'; 'stale': what it refers to is overwritten; 'damaged': unreadable
+    reason VARCHAR,                     -- why it is not whole
+    event_key BIGINT                    -- the event it became, or whose copy it is; NULL: not rendered
 );
 
 -- Files below the given paths that are no event logs or could not be read; not an error, but named.
@@ -134,11 +150,20 @@ CREATE TABLE event (
     target_image VARCHAR USING COMPRESSION dict_fsst                -- 34
 );
 
--- Where else a record was seen: other files with the same content.
+-- Where else a record was seen: other files with the same content, backups, shadow copies, slack, carved chunks.
 CREATE TABLE event_copy (
     event_key BIGINT NOT NULL,
     source_file_id INTEGER NOT NULL,
-    header_record_id UBIGINT
+    header_record_id UBIGINT,
+    record_offset BIGINT,               -- bytes from the start of that file
+    origin VARCHAR NOT NULL,            -- of the copy, as in event
+    rendering_info VARCHAR              -- JSON, where the copy was forwarded and the event was not
+);
+
+-- Two records of one computer, channel and EventRecordID that differ in content: both are events.
+CREATE TABLE event_conflict (
+    event_key BIGINT NOT NULL,          -- the one met first
+    other_event_key BIGINT NOT NULL
 );
 
 -- What the detections found; dropped and made again by each `detect`.

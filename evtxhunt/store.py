@@ -130,7 +130,8 @@ class CaseStore:
             "INSERT INTO source_file BY NAME SELECT ? AS source_file_id, ? AS path, ? AS sha256, ? AS size,"
             " ? AS status, ? AS host, ? AS is_hidden, ? AS is_dirty, ? AS is_full, ? AS is_header_crc_valid,"
             " ? AS chunk_crc_mismatches, ? AS chunks, ? AS first_header_record_id, ? AS last_header_record_id,"
-            " ? AS next_header_record_id, ? AS parser_version, ? AS expected, ? AS parsed, 0 AS rescued, ? AS failed",
+            " ? AS next_header_record_id, ? AS parser_version, ? AS expected, ? AS parsed, 0 AS rescued, ? AS failed,"
+            " 0 AS duplicate",
             [
                 source_file_id,
                 shown_path,
@@ -159,11 +160,11 @@ class CaseStore:
         """Remembers a log whose content is already there, and that each of its records was seen again."""
         self.connection.execute(
             "INSERT INTO source_file BY NAME SELECT * REPLACE (? AS source_file_id, ? AS path, 'copy' AS status,"
-            " ? AS copy_of, ? AS host, ? AS is_hidden) FROM source_file WHERE source_file_id = ?",
+            " ? AS copy_of, ? AS host, ? AS is_hidden, parsed + rescued AS duplicate) FROM source_file WHERE source_file_id = ?",
             [source_file_id, shown_path, copy_of, source.host, source.is_hidden, copy_of],
         )
         self.connection.execute(
-            "INSERT INTO event_copy SELECT event_key, ?, header_record_id FROM event WHERE source_file_id = ?"
+            "INSERT INTO event_copy SELECT event_key, ?, header_record_id, record_offset, origin, NULL FROM event WHERE source_file_id = ?"
             " ORDER BY event_key",
             [source_file_id, copy_of],
         )

@@ -225,6 +225,7 @@ def _event_stream(
                     pa.array(range(key, key + rows), pa.int64()),
                     pa.array([work.source_file_id] * rows, pa.int32()),
                     pa.array([work.source.host] * rows, pa.string()),
+                    pa.array(["live"] * rows, pa.string()),
                     *batch.columns,
                 ],
                 schema=EVENT_STREAM_SCHEMA,

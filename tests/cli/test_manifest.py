@@ -40,7 +40,7 @@ def manifest(case: Path, *options: str) -> str:
 def test_manifest_tells_inputs_runs_and_counts(case: Path) -> None:
     found = json.loads(manifest(case))
     assert list(found) == ["case", "counts", "inputs", "skipped", "runs", "wall_clock_of_runs"]
-    assert found["case"] == {"schema_version": 2, "created_by": "0.1.0", "rule_set_sha256": None}
+    assert found["case"] == {"schema_version": 3, "created_by": "0.1.0", "rule_set_sha256": None}
     assert found["counts"] == {
         "events": {"live": 18},
         "findings": {},

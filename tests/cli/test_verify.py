@@ -168,7 +168,7 @@ def test_a_hostile_path_is_escaped_on_the_terminal(tmp_path: Path) -> None:
             ],
         ),
         (
-            "INSERT INTO event_copy VALUES (999, 1, 1)",
+            "INSERT INTO event_copy VALUES (999, 1, 1, NULL, 'live', NULL)",
             [("event_copy.event_key: rows against those whose event exists", None, "6", "5")],
         ),
         (

@@ -73,6 +73,7 @@ def replace_events(store: CaseStore, events: Sequence[Mapping[str, Any]]) -> Non
             "event_key": key,
             "source_file_id": 1,
             "host": None,
+            "origin": event.get("origin", "live"),
             "header_record_id": event.get("header_record_id", event.get("record_id", key)),
             "written_filetime": int((event["time"].astimezone(UTC) - FILETIME_EPOCH).total_seconds()) * 10**7,
             "record_offset": 4096 + 512 * key,
