@@ -6,6 +6,7 @@ Integers are little-endian.
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 FILE_MAGIC = b"ElfFile\0"
@@ -14,6 +15,7 @@ RECORD_MAGIC = b"\x2a\x2a\0\0"
 FILE_HEADER_SIZE = 4096
 CHUNK_SIZE = 65536
 _RECORDS_START = 512  # chunk header of 128 bytes, 64 string and 32 template offsets
+_CHUNK_HEADER_SIZE = 128  # what every chunk header says of its own size
 _SMALLEST_RECORD = 28  # header of 24 bytes and the copy of the size
 MOST_RECORDS = (CHUNK_SIZE - _RECORDS_START) // _SMALLEST_RECORD
 
@@ -37,6 +39,16 @@ class FileHeader:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordHeader:
+    """A record's place in its chunk and what its own header says of it; FILETIME as in ChunkWalk."""
+
+    offset: int
+    size: int
+    record_id: int
+    written_filetime: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkWalk:
     """What the headers of one chunk announce, all record headers in live space as three parallel lists.
 
@@ -50,6 +62,10 @@ class ChunkWalk:
     missing_ids: tuple[int, ...]
     damaged_at: int | None
     is_crc_valid: bool | None  # None: it says that it has no checksums, and has none
+
+    def headers(self, chunk: bytes) -> list[RecordHeader]:
+        """The same as one object a record."""
+        return [_header_at(chunk, offset) for offset in self.offsets]
 
 
 def read_file_header(block: bytes) -> FileHeader | None:
@@ -80,8 +96,7 @@ def walk_chunk(chunk: bytes) -> ChunkWalk:
     same size again at the record's end.
     """
     header = _CHUNK_HEADER.unpack_from(chunk)
-    free_space = header[7]
-    end = free_space if _RECORDS_START <= free_space <= CHUNK_SIZE else CHUNK_SIZE
+    end = live_end(chunk)
     has_checksums = not _uint32(chunk, 120) & _NO_CHECKSUMS or header[8] != 0 or _uint32(chunk, 124) != 0
     has_sound_header = zlib.crc32(chunk[128:_RECORDS_START], zlib.crc32(chunk[:120])) == _uint32(chunk, 124)
     has_sound_data = zlib.crc32(memoryview(chunk)[_RECORDS_START:end]) == header[8]
@@ -112,6 +127,39 @@ def walk_chunk(chunk: bytes) -> ChunkWalk:
         missing = tuple(sorted(set(range(first_id, last_id + 1)).difference(record_ids)))
     is_crc_valid = has_sound_header and has_sound_data if has_checksums else None
     return ChunkWalk(offsets, record_ids, written_filetimes, missing, damaged_at, is_crc_valid)
+
+
+def is_chunk_header(data: bytes) -> bool:
+    """Whether `data` begins with a chunk header whose fields can be, be its checksum right or wrong."""
+    if len(data) < _RECORDS_START or not data.startswith(CHUNK_MAGIC):
+        return False
+    header = _CHUNK_HEADER.unpack_from(data)
+    return bool(header[5] == _CHUNK_HEADER_SIZE and _RECORDS_START <= header[7] <= CHUNK_SIZE)
+
+
+def live_end(chunk: bytes) -> int:
+    """Where the free space of a chunk begins, as its header says; its end if what the header says cannot be."""
+    free_space = _uint32(chunk, 48)
+    return free_space if _RECORDS_START <= free_space <= CHUNK_SIZE else CHUNK_SIZE
+
+
+def slack_headers(chunk: bytes) -> Iterator[RecordHeader]:
+    """Headers of the records that are left in the free space of a chunk of CHUNK_SIZE bytes, if they are credible."""
+    return headers_between(chunk, live_end(chunk), CHUNK_SIZE)
+
+
+def headers_between(chunk: bytes, start: int, end: int) -> Iterator[RecordHeader]:
+    """Credible record headers, wherever they begin from `start` to before `end`, one after the end of the other."""
+    offset = _next_credible_record(chunk, start, CHUNK_SIZE)
+    while offset < end:
+        header = _header_at(chunk, offset)
+        yield header
+        offset = _next_credible_record(chunk, offset + header.size, CHUNK_SIZE)
+
+
+def _header_at(chunk: bytes, offset: int) -> RecordHeader:
+    _, size, record_id, filetime = _RECORD_HEADER.unpack_from(chunk, offset)
+    return RecordHeader(offset, size, record_id, filetime)
 
 
 def _next_credible_record(chunk: bytes, start: int, end: int) -> int:

@@ -41,6 +41,23 @@ def discover_files(paths: Sequence[Path]) -> tuple[list[LogCandidate], list[Skip
     return sorted(candidates, key=lambda item: item.path), sorted(set(skipped), key=lambda item: item.path)
 
 
+def discover_blobs(paths: Sequence[Path]) -> list[LogCandidate]:
+    """Files and block devices to carve, sorted by path, each once. Raises EvtxhuntError for what is neither."""
+    found: dict[Path, LogCandidate] = {}
+    for given in paths:
+        path = given.absolute()
+        try:
+            mode = path.stat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+                raise EvtxhuntError(f"{given}: can only carve files and block devices; give each file of a folder")
+            with path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise EvtxhuntError(f"{given}: cannot be carved: {error.strerror}; give the path of a file") from error
+        found.setdefault(path.resolve(), LogCandidate(path, size, path, path.name.startswith("."), is_blob=True))
+    return sorted(found.values(), key=lambda item: item.path)
+
+
 def _walk(root: Path, skipped: list[SkippedFile]) -> Iterator[Path]:
     if not root.is_dir():
         yield root

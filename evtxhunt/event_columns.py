@@ -66,6 +66,12 @@ def _attribute(element: str, name: str) -> str:
 
 _EXECUTION = f'system."Execution"."{_ATTRIBUTES}"'
 
+
+def written_time_sql(filetime: str) -> str:
+    """A UBIGINT FILETIME as TIMESTAMP: it counts 100 ns from 1601-01-01; 11,644,473,600 s lie before 1970."""
+    return f"make_timestamp(({filetime} // 10)::BIGINT - 11644473600000000)"
+
+
 # event column -> SQL over `system`, `record` and the stream's columns.
 _COLUMNS: dict[str, str] = {
     "event_key": "event_key",
@@ -74,8 +80,7 @@ _COLUMNS: dict[str, str] = {
     "header_record_id": "header_record_id",
     "record_offset": "record_offset",
     "event_time": f"TRY_CAST({_attribute('TimeCreated', 'SystemTime')} AS TIMESTAMP)",
-    # FILETIME counts 100 ns from 1601-01-01; 11,644,473,600 s lie before 1970.
-    "written_time": "make_timestamp((written_filetime // 10)::BIGINT - 11644473600000000)",
+    "written_time": written_time_sql("written_filetime"),
     "origin": "origin",
     "host": 'coalesce(host, system."Computer")',
     "computer": 'system."Computer"',

@@ -30,12 +30,13 @@ def no_step(name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LogCandidate:
-    """A file that begins like an event log; not hashed yet."""
+    """A file that begins like an event log, or one to be carved whatever it is; not hashed yet."""
 
     path: Path
     size: int
     root: Path  # the PATH argument under which it was found
     is_hidden: bool
+    is_blob: bool = False  # to be carved
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class SkippedFile:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """An event log to ingest; sha256 is lower-case hex over the whole content as of modified_ns."""
+    """An event log or blob to ingest; sha256 is lower-case hex over the whole content as of modified_ns."""
 
     path: Path
     size: int
@@ -57,9 +58,14 @@ class SourceFile:
     modified_ns: int  # st_mtime_ns when it was hashed
     host: str | None
     is_hidden: bool
+    is_blob: bool = False
 
 
 Scope = Literal["record", "chunk", "file"]
+Origin = Literal["live", "rescued", "slack", "carved"]
+RecordState = Literal["whole", "borrowed", "stale", "damaged"]
+"""Of a recovered record: all of it is there; it took a template or name that may be a later one, and fits; these are
+overwritten; it cannot be read for another reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,41 @@ class ParseFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class RecoveredRecord:
+    """A record that the fast parser did not give; `row` is its number among those of its file, None: not rendered."""
+
+    origin: Origin
+    chunk: int
+    file_offset: int
+    size: int
+    header_record_id: int
+    written_filetime: int  # 100 ns since 1601-01-01 UTC
+    state: RecordState
+    reason: str | None
+    row: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkAccount:
+    """What live space of one chunk held. expected = parsed + rescued + failed, whatever origin its events have."""
+
+    chunk: int
+    file_offset: int
+    size: int
+    is_crc_valid: bool | None  # None: it has no checksums
+    first_header_record_id: int | None  # of the records that were met
+    last_header_record_id: int | None
+    parsed: int
+    rescued: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogAccount:
-    """What one log held, by our own walk over its headers. expected = parsed + failed."""
+    """What one log held, by our own walk over its headers. expected = parsed + rescued + failed.
+
+    slack, carved: records rendered from there; None: not looked for.
+    """
 
     is_dirty: bool | None
     is_full: bool | None
@@ -87,8 +126,13 @@ class LogAccount:
     last_header_record_id: int | None
     expected: int
     parsed: int
+    rescued: int
     failed: int
+    slack: int | None
+    carved: int | None
     failures: tuple[ParseFailure, ...]
+    recovered: tuple[RecoveredRecord, ...]
+    chunk_accounts: tuple[ChunkAccount, ...]  # of carved chunks, and of those with something failed or amiss
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +154,7 @@ class IngestSummary:
     read_bytes: int
     events: int
     damaged: tuple[tuple[str, LogAccount], ...]  # path, account with what could not be read
+    recovered: tuple[tuple[str, LogAccount], ...]  # path, account with what was rescued, found in slack or carved
     copies: tuple[tuple[str, str], ...]  # path, path of the same content
     known: tuple[str, ...]  # paths ingested by an earlier run
     hidden: tuple[str, ...]

@@ -1,188 +1,120 @@
-"""Reads one event log into Arrow batches, with an account of every record that its headers announce.
+"""Reads one event log into Arrow batches, with an account of every record that its headers announce."""
 
-The fast parser (Rust `evtx`) is given one chunk at a time behind a header of our own making: that costs nothing
-(measured: 329 MB/s against 333 MB/s for whole files), a lying file header cannot mislead it, damage stays inside
-its chunk, and each record is matched with the header that our own walk found.
-"""
-
-import io
 import json
 import os
-from collections.abc import Iterator, Sequence
-from importlib.metadata import version
+from collections.abc import Iterator
 from itertools import count
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import evtx
 import pyarrow as pa
 
-from evtxhunt.chunk import (
-    CHUNK_MAGIC,
-    CHUNK_SIZE,
-    FILE_HEADER_SIZE,
-    MOST_RECORDS,
-    ChunkWalk,
-    FileHeader,
-    read_file_header,
-    synthetic_file_header,
-    walk_chunk,
-)
-from evtxhunt.model import LogAccount, ParseFailure, Scope, SourceFile
+from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC
+from evtxhunt.chunk import CHUNK_MAGIC, CHUNK_SIZE, FILE_HEADER_SIZE, FileHeader, read_file_header
+from evtxhunt.chunk_reader import ChunkReader
+from evtxhunt.fast_parser import render_chunk
+from evtxhunt.model import LogAccount, SourceFile
 
-PARSER_VERSION = f"evtx {version('evtx')}"
-
-RECORD_SCHEMA = pa.schema(
-    [
-        ("header_record_id", pa.uint64()),
-        ("written_filetime", pa.uint64()),  # 100 ns since 1601-01-01 UTC
-        ("record_offset", pa.int64()),  # bytes from the start of the file; null: the walk did not meet it
-        ("record_json", pa.string()),
-    ]
-)
-
-# 4,096 rows feed DuckDB's 2,048-row vectors well; a batch of few, huge records ends after 4 MiB of log.
-_BATCH_RECORDS = 4096
+# A batch of few, huge records ends after 4 MiB of log.
 _BATCH_CHUNKS = 64
-# A forged log can announce 44 million lost records a GB: past this many they are counted and no longer listed.
-MOST_LISTED = 100_000
 _MOST_CHUNKS = 2**40  # a header that names a chunk past 64 PiB lies
-_FILE_HEADER = synthetic_file_header()
 
 
 class LogReader:
     """Reads one log once: iterate `batches()` to its end, then take `account()`.
 
-    The file is opened read-only and read chunk by chunk; memory is bounded by one batch.
+    The file is opened read-only and read chunk by chunk; memory is bounded by one batch. Slack is read if the accounts
+    do not add up without, and always with `recover`; with `only_slack` nothing else is.
     """
 
-    def __init__(self, source: SourceFile) -> None:
+    def __init__(
+        self,
+        source: SourceFile,
+        *,
+        recover: bool = False,
+        only_slack: bool = False,
+        ansi_codec: str = DEFAULT_ANSI_CODEC,
+    ) -> None:
         self._source = source
         self.position = 0  # bytes read so far
-        self._failures: list[ParseFailure] = []
-        self._record_failures = 0
-        self._parsed = 0
-        self._chunks = 0
-        self._crc_mismatches = 0
-        self._ids: tuple[int, int] | None = None
+        self._recover = recover
+        self._only_slack = only_slack
+        self._has_slack_read = False
         self._header: FileHeader | None = None
-        self._rows = _Rows()
+        self._reader = ChunkReader(ansi_codec)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yields batches of RECORD_SCHEMA in file order. Damage and read errors end up in the account."""
+        """Yields batches of RECORD_SCHEMA in file order, slack last. Damage and read errors are in the account."""
+        reader = self._reader
         try:
             with self._source.path.open("rb") as file:
-                yield from self._read_log(file)
+                if not self._only_slack:
+                    yield from self._read_log(file)
+                if self._recover or self._only_slack or reader.failures or reader.recovered:
+                    yield from self._read_slack(file)
                 if os.fstat(file.fileno()).st_mtime_ns != self._source.modified_ns:
-                    self._fail("file", None, None, None, "the file changed after it was hashed; ingest it again")
+                    reader.fail("file", None, None, None, "the file changed after it was hashed; ingest it again")
         except OSError as error:
-            self._fail("file", None, self.position, None, f"reading stopped here: {error.strerror}")
-        if self._rows.texts:
-            yield self._take_batch()
+            reader.fail("file", None, self.position, None, f"reading stopped here: {error.strerror}")
+        if (batch := reader.take_batch()) is not None:
+            yield batch
 
     def account(self) -> LogAccount:
         """What the log held; complete once `batches()` is exhausted."""
-        header = self._header
-        failures = self._failures
-        if self._record_failures > MOST_LISTED:
-            unlisted = f"{self._record_failures - MOST_LISTED} more records failed than are listed one by one"
-            failures = [*failures, ParseFailure("file", None, None, None, unlisted)]
+        header, reader = self._header, self._reader
+        parsed, rescued = reader.counts["live"], reader.counts["rescued"]
         return LogAccount(
             is_dirty=header.is_dirty if header else None,
             is_full=header.is_full if header else None,
             is_header_crc_valid=header.is_crc_valid if header else None,
             next_header_record_id=header.next_record_id if header else None,
-            chunks=self._chunks,
-            chunk_crc_mismatches=self._crc_mismatches,
-            first_header_record_id=self._ids[0] if self._ids else None,
-            last_header_record_id=self._ids[1] if self._ids else None,
-            expected=self._parsed + self._record_failures,
-            parsed=self._parsed,
-            failed=self._record_failures,
-            failures=tuple(failures),
+            chunks=reader.chunks,
+            chunk_crc_mismatches=reader.crc_mismatches,
+            first_header_record_id=reader.ids[0] if reader.ids else None,
+            last_header_record_id=reader.ids[1] if reader.ids else None,
+            expected=parsed + rescued + reader.failed,
+            parsed=parsed,
+            rescued=rescued,
+            failed=reader.failed,
+            slack=reader.counts["slack"] if self._has_slack_read else None,
+            carved=None,
+            failures=reader.failures,
+            recovered=tuple(reader.recovered),
+            chunk_accounts=tuple(reader.chunk_accounts),
         )
 
     def _read_log(self, file: BinaryIO) -> Iterator[pa.RecordBatch]:
+        reader = self._reader
         block = file.read(FILE_HEADER_SIZE)
         self.position = len(block)
         self._header = read_file_header(block)
         if len(block) < FILE_HEADER_SIZE:
-            self._fail("file", None, len(block), None, f"file ends inside its header, after {len(block)} bytes")
+            reader.fail("file", None, len(block), None, f"file ends inside its header, after {len(block)} bytes")
             return
+        is_without_checksums = self._header is not None and self._header.is_crc_valid is None
+        for number, base, chunk in self._chunks(file):
+            self.position = base + len(chunk)
+            reader.read_chunk(number, base, chunk, is_without_checksums=is_without_checksums)
+            if reader.has_full_batch or (number + 1) % _BATCH_CHUNKS == 0:
+                batch = reader.take_batch()
+                if batch is not None:
+                    yield batch
+
+    def _read_slack(self, file: BinaryIO) -> Iterator[pa.RecordBatch]:
+        self._has_slack_read = True
+        for number, base, chunk in self._chunks(file):
+            self._reader.read_slack(number, base, chunk)
+            if self._reader.has_full_batch and (batch := self._reader.take_batch()) is not None:
+                yield batch
+
+    def _chunks(self, file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
+        """Number, offset and bytes of every chunk that holds something; the last one may be cut off."""
+        file.seek(FILE_HEADER_SIZE)
         for number in count():
             chunk = file.read(CHUNK_SIZE)
             if not chunk:
                 return
-            self.position += len(chunk)
-            self._read_chunk(number, chunk)
-            is_full = len(self._rows.texts) >= _BATCH_RECORDS or (number + 1) % _BATCH_CHUNKS == 0
-            if is_full and self._rows.texts:
-                yield self._take_batch()
-
-    def _fail(self, scope: Scope, chunk: int | None, offset: int | None, record_id: int | None, reason: str) -> None:
-        self._record_failures += scope == "record"
-        if scope != "record" or self._record_failures <= MOST_LISTED:
-            self._failures.append(ParseFailure(scope, chunk, offset, record_id, reason))
-
-    def _read_chunk(self, number: int, chunk: bytes) -> None:
-        base = FILE_HEADER_SIZE + number * CHUNK_SIZE
-        if not chunk.startswith(CHUNK_MAGIC) and chunk.count(0) == len(chunk):
-            return  # allocated ahead, never written
-        self._chunks += 1
-        if len(chunk) < CHUNK_SIZE:
-            self._fail(
-                "chunk", number, base + len(chunk), None, f"file ends {len(chunk)} bytes into this chunk of 65536"
-            )
-            chunk = chunk.ljust(CHUNK_SIZE, b"\0")
-        walk = walk_chunk(chunk)
-        # That a chunk has no checksums is believed when the file header says so too.
-        is_without = walk.is_crc_valid is None and self._header is not None and self._header.is_crc_valid is None
-        self._crc_mismatches += not walk.is_crc_valid and not is_without
-        if not chunk.startswith(CHUNK_MAGIC):
-            self._reject_chunk(number, base, chunk, walk)
-            return
-        rendered = _render_chunk(chunk)
-        if rendered.is_clean and rendered.record_ids == walk.record_ids:
-            offsets = [base + offset for offset in walk.offsets]
-            self._rows.add(walk.record_ids, walk.written_filetimes, offsets, rendered.texts)
-        else:
-            self._match(number, base, walk, rendered)
-        self._parsed += len(rendered.texts)
-        if walk.damaged_at is not None:
-            self._fail("chunk", number, base + walk.damaged_at, None, "no record header where one is due")
-        for record_id in sorted(set(walk.missing_ids).difference(rendered.record_ids)):
-            self._fail("record", number, None, record_id, "the chunk header counts it but its record header is gone")
-
-    def _reject_chunk(self, number: int, base: int, chunk: bytes, walk: ChunkWalk) -> None:
-        self._fail("chunk", number, base, None, f"chunk begins with {chunk[:8].hex(' ')} and not with ElfChnk")
-        for offset, record_id in zip(walk.offsets, walk.record_ids, strict=True):
-            self._fail("record", number, base + offset, record_id, "its chunk has no header to read it by")
-
-    def _match(self, number: int, base: int, walk: ChunkWalk, rendered: "_RenderedChunk") -> None:
-        """Pairs rendered records with walked headers in order; headers left over have failed."""
-        position = 0
-        for index, (record_id, text) in enumerate(zip(rendered.record_ids, rendered.texts, strict=True)):
-            try:
-                found = walk.record_ids.index(record_id, position)
-            except ValueError:
-                self._rows.add([record_id], [None], [None], [text])
-                continue
-            self._fail_headers(number, base, walk, range(position, found), rendered.errors_before(index))
-            self._rows.add([record_id], [walk.written_filetimes[found]], [base + walk.offsets[found]], [text])
-            position = found + 1
-        rest = range(position, len(walk.record_ids))
-        self._fail_headers(number, base, walk, rest, rendered.errors_before(len(rendered.texts)))
-
-    def _fail_headers(self, number: int, base: int, walk: ChunkWalk, indexes: range, errors: list[str]) -> None:
-        # The parser names an error once and then goes on, or gives the rest of the chunk up.
-        for place, index in enumerate(indexes):
-            reason = errors[place] if place < len(errors) else "the parser gave this chunk up at earlier damage"
-            self._fail("record", number, base + walk.offsets[index], walk.record_ids[index], reason)
-
-    def _take_batch(self) -> pa.RecordBatch:
-        rows, self._rows = self._rows, _Rows()
-        lowest, highest = min(rows.record_ids), max(rows.record_ids)
-        self._ids = (min(self._ids[0], lowest), max(self._ids[1], highest)) if self._ids else (lowest, highest)
-        return rows.batch()
+            if chunk.startswith(CHUNK_MAGIC) or chunk.count(0) != len(chunk):  # else allocated ahead, never written
+                yield number, FILE_HEADER_SIZE + number * CHUNK_SIZE, chunk
 
 
 def newest_computer(file: BinaryIO) -> str | None:
@@ -196,74 +128,9 @@ def newest_computer(file: BinaryIO) -> str | None:
             continue
         file.seek(FILE_HEADER_SIZE + chunk_number * CHUNK_SIZE)
         chunk = file.read(CHUNK_SIZE)
-        texts = _render_chunk(chunk.ljust(CHUNK_SIZE, b"\0")).texts if chunk.startswith(CHUNK_MAGIC) else []
-        if texts:
-            computer = json.loads(texts[-1])["Event"]["System"].get("Computer")
+        is_chunk = chunk.startswith(CHUNK_MAGIC)
+        rendered = render_chunk(chunk.ljust(CHUNK_SIZE, b"\0"), DEFAULT_ANSI_CODEC) if is_chunk else None
+        if rendered is not None and rendered.texts:
+            computer = json.loads(rendered.texts[-1])["Event"]["System"].get("Computer")
             return computer if isinstance(computer, str) else None
     return None
-
-
-class _Rows:
-    """The columns of the next batch."""
-
-    def __init__(self) -> None:
-        self.record_ids: list[int] = []
-        self.filetimes: list[int | None] = []
-        self.offsets: list[int | None] = []
-        self.texts: list[str] = []
-
-    def add(
-        self, record_ids: list[int], filetimes: Sequence[int | None], offsets: Sequence[int | None], texts: list[str]
-    ) -> None:
-        self.record_ids += record_ids
-        self.filetimes += filetimes
-        self.offsets += offsets
-        self.texts += texts
-
-    def batch(self) -> pa.RecordBatch:
-        columns = (self.record_ids, self.filetimes, self.offsets, self.texts)
-        arrays = [pa.array(column, item.type) for column, item in zip(columns, RECORD_SCHEMA, strict=True)]
-        return pa.record_batch(arrays, schema=RECORD_SCHEMA)
-
-
-class _RenderedChunk:
-    """What the parser made of a chunk: records in order, and errors with the record before which they came."""
-
-    def __init__(self) -> None:
-        self.record_ids: list[int] = []
-        self.texts: list[str] = []
-        self._errors: list[tuple[int, str]] = []
-
-    @property
-    def is_clean(self) -> bool:
-        return not self._errors
-
-    def add_error(self, error: BaseException) -> None:
-        self._errors.append((len(self.texts), str(error)))
-
-    def errors_before(self, index: int) -> list[str]:
-        return [text for position, text in self._errors if position == index]
-
-
-def _render_chunk(chunk: bytes) -> _RenderedChunk:
-    rendered = _RenderedChunk()
-    ids, texts = rendered.record_ids, rendered.texts
-    try:
-        records: Any = evtx.PyEvtxParser(io.BytesIO(_FILE_HEADER + chunk)).records_json()
-        # An iterator that raises can be asked again; a chunk has an end, so have its errors.
-        for _ in range(MOST_RECORDS):
-            try:
-                for record in records:
-                    ids.append(record["event_record_id"])
-                    texts.append(record["data"])
-                break
-            except RuntimeError as error:
-                rendered.add_error(error)
-    except RuntimeError as error:
-        rendered.add_error(error)
-    except BaseException as error:
-        # A Rust panic comes as a BaseException of a module that cannot be imported.
-        if type(error).__name__ != "PanicException":
-            raise
-        rendered.add_error(error)
-    return rendered

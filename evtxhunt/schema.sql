@@ -52,7 +52,23 @@ CREATE TABLE source_file (
     duplicate BIGINT                    -- of all these, those that are a row of event_copy and not of event
 );
 
--- What recovery met, one row a record: rendered ones and those that are not, of origin 'rescued', 'slack', 'carved'.
+-- The accounts of single chunks: of every carved one, and of those where not every record was parsed or a CRC32 is wrong.
+CREATE TABLE chunk_account (
+    source_file_id INTEGER NOT NULL,
+    chunk INTEGER NOT NULL,             -- number of the 64 KiB chunk, from 0; of a blob in the order of offsets
+    file_offset BIGINT NOT NULL,        -- bytes from the start of the file
+    size INTEGER NOT NULL,              -- bytes of it that are there: 65536, or fewer where it is cut off
+    is_crc_valid BOOLEAN,               -- header and data; NULL: it has no checksums
+    first_header_record_id UBIGINT,     -- lowest and highest id in the record headers that were met
+    last_header_record_id UBIGINT,
+    expected INTEGER NOT NULL,          -- = parsed + rescued + failed, of live space, whatever origin its events have
+    parsed INTEGER NOT NULL,
+    rescued INTEGER NOT NULL,
+    failed INTEGER NOT NULL
+);
+
+-- What was read by our own parser, one row a record, the first 100,000 of a log: rescued ones, and those in slack
+-- whether rendered or not. Records of carved chunks that the fast parser read are in event only.
 CREATE TABLE recovered_record (
     source_file_id INTEGER NOT NULL,
     origin VARCHAR NOT NULL,            -- 'rescued', 'slack', 'carved'
@@ -61,8 +77,9 @@ CREATE TABLE recovered_record (
     size BIGINT NOT NULL,               -- bytes of the record, as its header says
     header_record_id UBIGINT NOT NULL,
     written_time TIMESTAMP,             -- FILETIME of the record header
-    state VARCHAR NOT NULL,             -- 'whole'; 'stale': what it refers to is overwritten; 'damaged': unreadable
-    reason VARCHAR,                     -- why it is not whole
+    state VARCHAR NOT NULL,             -- 'whole'; 'borrowed': its template or names stand where newer records were
+                                        -- written, and fit; 'stale': they are overwritten; 'damaged': unreadable
+    reason VARCHAR,                     -- why the fast parser left it out, or why it is not whole
     event_key BIGINT                    -- the event it became, or whose copy it is; NULL: not rendered
 );
 

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -15,8 +16,17 @@ import pyarrow as pa
 
 from evtxhunt.case_file import SCHEMA_VERSION, attach_case, check_schema, closing_case
 from evtxhunt.errors import CaseError
-from evtxhunt.event_columns import EVENT_STREAM_SCHEMA, insert_events_sql
-from evtxhunt.model import ChannelCount, DetectionRun, LogAccount, ParseFailure, SkippedFile, SourceFile
+from evtxhunt.event_columns import EVENT_STREAM_SCHEMA, insert_events_sql, written_time_sql
+from evtxhunt.model import (
+    ChannelCount,
+    ChunkAccount,
+    DetectionRun,
+    LogAccount,
+    ParseFailure,
+    RecoveredRecord,
+    SkippedFile,
+    SourceFile,
+)
 from evtxhunt.resources import schema_sql
 
 
@@ -83,18 +93,27 @@ class CaseStore:
             "UPDATE run SET ended_at = ?, rule_set_sha256 = ? WHERE run_id = ?", [_now(), rule_set_sha256, run_id]
         )
 
-    def known_contents(self) -> dict[str, int]:
-        """SHA-256 of each ingested content -> its source_file_id."""
-        rows = self.connection.execute("SELECT sha256, source_file_id FROM source_file WHERE copy_of IS NULL")
-        return {sha256: int(source_file_id) for sha256, source_file_id in rows.fetchall()}
+    def known_contents(self) -> dict[tuple[str, bool], int]:
+        """SHA-256 of each ingested content and whether it was carved -> its source_file_id."""
+        rows = self.connection.execute(
+            "SELECT sha256, carved IS NOT NULL, source_file_id FROM source_file WHERE copy_of IS NULL"
+        )
+        return {(sha256, is_blob): int(source_file_id) for sha256, is_blob, source_file_id in rows.fetchall()}
+
+    def logs_without_slack(self) -> dict[str, int]:
+        """SHA-256 -> source_file_id of the logs whose free space nobody has looked at."""
+        rows = self.connection.execute(
+            "SELECT sha256, source_file_id FROM source_file WHERE copy_of IS NULL AND slack IS NULL AND carved IS NULL"
+        )
+        return dict(rows.fetchall())
 
     def paths(self) -> dict[int, str]:
         """source_file_id -> path of every log of the case."""
         return dict(self.connection.execute("SELECT source_file_id, path FROM source_file").fetchall())
 
-    def known_paths(self) -> set[tuple[str, str]]:
-        """(path, SHA-256) of every log of the case, copies included."""
-        return set(self.connection.execute("SELECT path, sha256 FROM source_file").fetchall())
+    def known_paths(self) -> set[tuple[str, str, bool]]:
+        """(path, SHA-256, whether it was carved) of every log of the case, copies included."""
+        return set(self.connection.execute("SELECT path, sha256, carved IS NOT NULL FROM source_file").fetchall())
 
     def next_ids(self) -> tuple[int, int]:
         """The next free source_file_id and event_key, both from 1."""
@@ -122,16 +141,25 @@ class CaseStore:
         self.connection.unregister("event_stream")
 
     def add_source_file(
-        self, source_file_id: int, source: SourceFile, shown_path: str, account: LogAccount, parser_version: str
+        self,
+        source_file_id: int,
+        source: SourceFile,
+        shown_path: str,
+        account: LogAccount,
+        parser_version: str,
+        first_key: int,
     ) -> None:
-        """Adds a log that was read, with its accounts and failures. Part of the caller's transaction."""
+        """Adds a log that was read, with its accounts and failures. Part of the caller's transaction.
+
+        `first_key` is the event_key of its first record.
+        """
         status = "damaged" if account.failures else "complete"
         self.connection.execute(
             "INSERT INTO source_file BY NAME SELECT ? AS source_file_id, ? AS path, ? AS sha256, ? AS size,"
             " ? AS status, ? AS host, ? AS is_hidden, ? AS is_dirty, ? AS is_full, ? AS is_header_crc_valid,"
             " ? AS chunk_crc_mismatches, ? AS chunks, ? AS first_header_record_id, ? AS last_header_record_id,"
-            " ? AS next_header_record_id, ? AS parser_version, ? AS expected, ? AS parsed, 0 AS rescued, ? AS failed,"
-            " 0 AS duplicate",
+            " ? AS next_header_record_id, ? AS parser_version, ? AS expected, ? AS parsed, ? AS rescued, ? AS failed,"
+            " ? AS slack, ? AS carved, 0 AS duplicate",
             [
                 source_file_id,
                 shown_path,
@@ -151,20 +179,36 @@ class CaseStore:
                 parser_version,
                 account.expected,
                 account.parsed,
+                account.rescued,
                 account.failed,
+                account.slack,
+                account.carved,
             ],
         )
         self._add_failures(source_file_id, account.failures)
+        self._add_chunk_accounts(source_file_id, account.chunk_accounts)
+        self._add_recovered(source_file_id, account.recovered, first_key)
+
+    def add_slack(self, source_file_id: int, account: LogAccount, first_key: int) -> None:
+        """Adds what was found in the free space of a log that is there already. Part of the caller's transaction."""
+        self.connection.execute(
+            "UPDATE source_file SET slack = ? WHERE coalesce(copy_of, source_file_id) = ?",
+            [account.slack, source_file_id],
+        )
+        self._add_failures(source_file_id, account.failures)
+        self._add_recovered(source_file_id, account.recovered, first_key)
 
     def add_copy(self, source_file_id: int, source: SourceFile, shown_path: str, copy_of: int) -> None:
         """Remembers a log whose content is already there, and that each of its records was seen again."""
         self.connection.execute(
             "INSERT INTO source_file BY NAME SELECT * REPLACE (? AS source_file_id, ? AS path, 'copy' AS status,"
-            " ? AS copy_of, ? AS host, ? AS is_hidden, parsed + rescued AS duplicate) FROM source_file WHERE source_file_id = ?",
+            " ? AS copy_of, ? AS host, ? AS is_hidden, parsed + rescued AS duplicate) FROM source_file"
+            " WHERE source_file_id = ?",
             [source_file_id, shown_path, copy_of, source.host, source.is_hidden, copy_of],
         )
         self.connection.execute(
-            "INSERT INTO event_copy SELECT event_key, ?, header_record_id, record_offset, origin, NULL FROM event WHERE source_file_id = ?"
+            "INSERT INTO event_copy SELECT event_key, ?, header_record_id, record_offset, origin, NULL FROM event"
+            " WHERE source_file_id = ?"
             " ORDER BY event_key",
             [source_file_id, copy_of],
         )
@@ -229,20 +273,31 @@ class CaseStore:
         self.connection.unregister("rows_to_insert")
 
     def _add_failures(self, source_file_id: int, failures: tuple[ParseFailure, ...]) -> None:
-        if failures:
-            self._insert_arrow(
-                "parse_failure",
-                pa.table(
-                    {
-                        "source_file_id": pa.array([source_file_id] * len(failures), pa.int32()),
-                        "scope": pa.array([failure.scope for failure in failures], pa.string()),
-                        "chunk": pa.array([failure.chunk for failure in failures], pa.int32()),
-                        "file_offset": pa.array([failure.file_offset for failure in failures], pa.int64()),
-                        "header_record_id": pa.array([failure.header_record_id for failure in failures], pa.uint64()),
-                        "reason": pa.array([failure.reason for failure in failures], pa.string()),
-                    }
-                ),
-            )
+        self._insert_items("parse_failure", source_file_id, failures)
+
+    def _add_chunk_accounts(self, source_file_id: int, accounts: tuple[ChunkAccount, ...]) -> None:
+        self._insert_items("chunk_account", source_file_id, accounts, "*, parsed + rescued + failed AS expected")
+
+    def _add_recovered(self, source_file_id: int, recovered: tuple[RecoveredRecord, ...], first_key: int) -> None:
+        columns = (
+            "* EXCLUDE (written_filetime, row),"
+            f" {written_time_sql('written_filetime')} AS written_time, {first_key} + row AS event_key"
+        )
+        self._insert_items("recovered_record", source_file_id, recovered, columns)
+
+    def _insert_items(self, table: str, source_file_id: int, items: Sequence[Any], columns: str = "*") -> None:
+        """Inserts dataclasses of one kind, `columns` of their fields."""
+        if not items:
+            return
+        names = [item.name for item in fields(items[0])]
+        rows = {name: [getattr(item, name) for item in items] for name in names}
+        types = {name: pa.uint64() for name in names if name.endswith(("record_id", "filetime"))}
+        arrays = {name: pa.array(values, types.get(name)) for name, values in rows.items()}
+        self.connection.register("rows_to_insert", pa.table(arrays))
+        self.connection.execute(
+            f"INSERT INTO {table} BY NAME SELECT {source_file_id} AS source_file_id, {columns} FROM rows_to_insert"
+        )
+        self.connection.unregister("rows_to_insert")
 
 
 class _RaisingStream:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC
 from evtxhunt.cli.output import (
     DEFAULT_CASE,
     DEFAULT_MEMORY,
@@ -23,7 +24,7 @@ from evtxhunt.cli.output import (
     write_rows,
 )
 from evtxhunt.cli.progress import IngestBar
-from evtxhunt.model import IngestSummary
+from evtxhunt.model import IngestSummary, LogAccount
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.manifest import open_manifest
 from evtxhunt.pipeline.query import REMARKS_SQL, SOURCES_SQL, TOTALS_SQL, ask, load_query_set, open_case
@@ -48,7 +49,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _ingest(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Logs and folders of logs.")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="PATH...", help="Logs and folders of logs.", show_default=False)
+    ] = None,
     case: CaseOption = DEFAULT_CASE,
     host: Annotated[
         str | None,
@@ -58,11 +61,47 @@ def _ingest(
             " were collected side by side, else each event's Computer.",
         ),
     ] = None,
+    recover: Annotated[
+        bool,
+        typer.Option(
+            "--recover",
+            help="Search the free space of all chunks for records of old, not only in damaged logs; in logs that the"
+            " case has already, too.",
+        ),
+    ] = False,
+    carve: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--carve",
+            metavar="FILE",
+            help="Find chunks of event logs in a raw image, memory, page file, or a log whose header is destroyed."
+            " Repeatable.",
+        ),
+    ] = None,
+    ansi_codec: Annotated[
+        str,
+        typer.Option(
+            "--ansi-codec",
+            help="Code page of the computer that wrote the logs, for the few texts that are not UTF-16: windows-1251,"
+            " shift_jis, gbk, ...",
+        ),
+    ] = DEFAULT_ANSI_CODEC,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 if anything could not be read.")] = False,
     memory: MemoryOption = INGEST_MEMORY,
 ) -> None:
+    if not paths and not carve:
+        raise typer.BadParameter("give PATHs of logs, or --carve FILE", param_hint="PATH...")
     with IngestBar() as bar:
-        summary = ingest(paths, case, host=host, memory_limit=memory, progress=bar)
+        summary = ingest(
+            paths or [],
+            case,
+            host=host,
+            recover=recover,
+            carve=carve or [],
+            ansi_codec=ansi_codec,
+            memory_limit=memory,
+            progress=bar,
+        )
     say_summary(summary, case)
     if strict and (summary.damaged or any(item.reason.startswith("unreadable") for item in summary.skipped)):
         raise typer.Exit(EXIT_INCOMPLETE)
@@ -92,12 +131,24 @@ def say_summary(summary: IngestSummary, case: Path) -> None:
     reasons = Counter(item.reason for item in summary.skipped)
     for reason in sorted(reasons):
         _say_names(f"not ingested, {reason}", [str(item.path) for item in summary.skipped if item.reason == reason])
+    _say_recovered([account for _, account in summary.recovered])
     lost = sum(account.failed for _, account in summary.damaged)
     if summary.damaged:
         say(f"COULD NOT BE READ: {lost:,} records in {len(summary.damaged):,} damaged logs (table parse_failure):")
         for path, account in summary.damaged:
             first = escape_terminal(account.failures[0].reason)
             say(f"  {escape_terminal(path)}: {account.failed:,} records; first: {first}")
+
+
+def _say_recovered(accounts: list[LogAccount]) -> None:
+    for what, counts in (
+        ("rescued: left out by the fast parser, read by ours", [account.rescued for account in accounts]),
+        ("found in the free space of chunks (origin slack)", [account.slack or 0 for account in accounts]),
+        ("carved (origin carved)", [account.carved or 0 for account in accounts]),
+    ):
+        if any(counts):
+            files = sum(1 for count in counts if count)
+            say(f"{counted(sum(counts), 'record')} {what}, in {counted(files, 'file')}")
 
 
 def _say_names(what: str, names: list[str]) -> None:

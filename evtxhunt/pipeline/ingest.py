@@ -9,10 +9,15 @@ from typing import Protocol
 import pyarrow as pa
 
 from evtxhunt import __version__
-from evtxhunt.discover import discover_files, hash_file, name_hosts, shown_path, top_folder
+from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC
+from evtxhunt.carve import BlobReader
+from evtxhunt.chunk_reader import is_known_codec
+from evtxhunt.discover import discover_blobs, discover_files, hash_file, name_hosts, shown_path, top_folder
+from evtxhunt.errors import EvtxhuntError
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA
+from evtxhunt.fast_parser import PARSER_VERSION
 from evtxhunt.model import IngestSummary, LogAccount, LogCandidate, SkippedFile, SourceFile
-from evtxhunt.parse import PARSER_VERSION, LogReader, newest_computer
+from evtxhunt.parse import LogReader, newest_computer
 from evtxhunt.pipeline.manifest import INGEST_MEMORY_LIMIT, versions
 from evtxhunt.store import CaseStore, open_store
 
@@ -51,10 +56,13 @@ class SilentProgress:
 class _Ingest:
     """What one ingest has met so far; becomes its IngestSummary."""
 
+    recover: bool
+    ansi_codec: str
     read_files: int = 0
     read_bytes: int = 0
     events: int = 0
     damaged: list[tuple[str, LogAccount]] = field(default_factory=list)
+    recovered: list[tuple[str, LogAccount]] = field(default_factory=list)
     copies: list[tuple[str, str]] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
@@ -68,6 +76,7 @@ class _Work:
     source_file_id: int
     source: SourceFile
     copy_of: int | None
+    only_slack: bool = False  # the case has all of it but that
 
 
 def ingest(
@@ -75,21 +84,37 @@ def ingest(
     case: Path,
     *,
     host: str | None = None,
+    recover: bool = False,
+    carve: Sequence[Path] = (),
+    ansi_codec: str = DEFAULT_ANSI_CODEC,
     memory_limit: str = INGEST_MEMORY_LIMIT,
     progress: IngestProgress | None = None,
 ) -> IngestSummary:
     """Parses every event log at or below `paths` into the case, which is made if it does not exist.
+
+    Records that the fast parser leaves out are rescued by ours where it can. The free space of chunks is searched in
+    logs whose accounts do not add up and, with `recover`, in all, those too that the case has already. Chunks of logs
+    are carved from the files `carve`. `ansi_codec` is the code page of text that is not UTF-16.
 
     Content that the case has already is not read again. Damage is data (see `IngestSummary.damaged`). An
     interruption leaves a case of whole files; the next ingest of the same paths completes it to the same rows.
     Raises EvtxhuntError.
     """
     progress = progress or SilentProgress()
+    if not is_known_codec(ansi_codec):
+        raise EvtxhuntError(f"{ansi_codec}: no code page that is known; give --ansi-codec one such as windows-1251")
     candidates, skipped = discover_files(paths)
-    state = _Ingest(skipped=skipped)
+    candidates += discover_blobs(carve)
+    state = _Ingest(recover=recover, ansi_codec=ansi_codec, skipped=skipped)
     hosts = {} if host else _folder_hosts(candidates)
     with open_store(case, memory_limit, __version__) as store:
-        arguments = {"paths": [shown_path(path.absolute()) for path in paths], "host": host}
+        arguments = {
+            "paths": [shown_path(path.absolute()) for path in paths],
+            "host": host,
+            "recover": recover,
+            "carve": [shown_path(path.absolute()) for path in carve],
+            "ansi_codec": ansi_codec,
+        }
         run_id = store.begin_run("ingest", arguments, versions())
         progress.start(len(candidates), sum(candidate.size for candidate in candidates))
         labelled = ((candidate, host or hosts.get(candidate.path)) for candidate in candidates)
@@ -105,6 +130,7 @@ def ingest(
         read_bytes=state.read_bytes,
         events=state.events,
         damaged=tuple(state.damaged),
+        recovered=tuple(state.recovered),
         copies=tuple(state.copies),
         known=tuple(state.known),
         hidden=tuple(state.hidden),
@@ -136,6 +162,7 @@ def _loads(
     """Hashes the candidates in order and groups those that are new to the case into loads."""
     contents = store.known_contents()
     paths = store.known_paths()
+    without_slack = store.logs_without_slack() if state.recover else {}
     next_id, _ = store.next_ids()
     load: list[_Work] = []
     size = 0
@@ -149,15 +176,19 @@ def _loads(
         except OSError as error:
             state.skipped.append(SkippedFile(candidate.path, f"unreadable: {error.strerror}", candidate.size))
             continue
-        if (path, sha256) in paths:
+        is_blob = candidate.is_blob
+        source = SourceFile(candidate.path, candidate.size, sha256, modified_ns, host, candidate.is_hidden, is_blob)
+        if (path, sha256, is_blob) in paths:
             state.known.append(path)
-            progress.advance(path, candidate.size, 0)
-            progress.finish_file()
-            continue
-        source = SourceFile(candidate.path, candidate.size, sha256, modified_ns, host, candidate.is_hidden)
-        load.append(_Work(next_id, source, contents.get(sha256)))
-        contents.setdefault(sha256, next_id)
-        next_id += 1
+            if (read_id := without_slack.pop(sha256, None)) is None or is_blob:
+                progress.advance(path, candidate.size, 0)
+                progress.finish_file()
+                continue
+            load.append(_Work(read_id, source, None, only_slack=True))
+        else:
+            load.append(_Work(next_id, source, contents.get((sha256, is_blob))))
+            contents.setdefault((sha256, is_blob), next_id)
+            next_id += 1
         size += candidate.size
         if size >= _LOAD_BYTES or len(load) >= _LOAD_FILES:
             yield load
@@ -178,17 +209,20 @@ def _one_ahead(loads: Iterator[list[_Work]]) -> Iterator[list[_Work]]:
 def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: IngestProgress) -> None:
     """Reads one load of logs into the case in one transaction."""
     accounts: dict[int, LogAccount] = {}
+    first_keys: dict[int, int] = {}
     fresh = [work for work in load if work.copy_of is None]
     _, first_key = store.next_ids()
     with store.transaction():
         if fresh:
-            store.append_events(_event_stream(fresh, first_key, accounts, progress))
+            store.append_events(_event_stream(fresh, first_key, accounts, first_keys, state, progress))
         for work in load:
             path = shown_path(work.source.path)
             if work.copy_of is None:
-                store.add_source_file(
-                    work.source_file_id, work.source, path, accounts[work.source_file_id], PARSER_VERSION
-                )
+                account, key = accounts[work.source_file_id], first_keys[work.source_file_id]
+                if work.only_slack:
+                    store.add_slack(work.source_file_id, account, key)
+                else:
+                    store.add_source_file(work.source_file_id, work.source, path, account, PARSER_VERSION, key)
             else:
                 store.add_copy(work.source_file_id, work.source, path, work.copy_of)
                 progress.advance(path, work.source.size, 0)
@@ -202,21 +236,36 @@ def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: Ing
             state.copies.append((path, paths[work.copy_of]))
             continue
         account = accounts[work.source_file_id]
-        state.read_files += 1
-        state.read_bytes += work.source.size
-        state.events += account.parsed
+        if not work.only_slack:
+            state.read_files += 1
+            state.read_bytes += work.source.size
+        state.events += account.parsed + account.rescued
         if account.failures:
             state.damaged.append((path, account))
+        if account.recovered or account.carved:
+            state.recovered.append((path, account))
+
+
+def _reader(work: _Work, state: _Ingest) -> LogReader | BlobReader:
+    if work.source.is_blob:
+        return BlobReader(work.source, ansi_codec=state.ansi_codec)
+    return LogReader(work.source, recover=state.recover, only_slack=work.only_slack, ansi_codec=state.ansi_codec)
 
 
 def _event_stream(
-    works: Sequence[_Work], first_key: int, accounts: dict[int, LogAccount], progress: IngestProgress
+    works: Sequence[_Work],
+    first_key: int,
+    accounts: dict[int, LogAccount],
+    first_keys: dict[int, int],
+    state: _Ingest,
+    progress: IngestProgress,
 ) -> Iterator[pa.RecordBatch]:
-    """Reads logs one after another and numbers their records; fills `accounts` by source_file_id on the way."""
+    """Reads logs one after another and numbers their records; fills both dicts by source_file_id on the way."""
     key = first_key
     for work in works:
         path = shown_path(work.source.path)
-        reader = LogReader(work.source)
+        reader = _reader(work, state)
+        first_keys[work.source_file_id] = key
         done = 0
         for batch in reader.batches():
             rows = len(batch)
@@ -225,7 +274,6 @@ def _event_stream(
                     pa.array(range(key, key + rows), pa.int64()),
                     pa.array([work.source_file_id] * rows, pa.int32()),
                     pa.array([work.source.host] * rows, pa.string()),
-                    pa.array(["live"] * rows, pa.string()),
                     *batch.columns,
                 ],
                 schema=EVENT_STREAM_SCHEMA,

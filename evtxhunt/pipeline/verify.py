@@ -11,9 +11,9 @@ import duckdb
 import pyarrow as pa
 
 from evtxhunt.case_file import DISK_ERRORS, closing_case, connect_case, damaged_case
+from evtxhunt.chunk_reader import MOST_LISTED
 from evtxhunt.detect import RowStream, ask
 from evtxhunt.discover import path_of
-from evtxhunt.parse import MOST_LISTED
 from evtxhunt.pipeline.ingest import IngestProgress, SilentProgress
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
 

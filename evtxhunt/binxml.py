@@ -1,0 +1,334 @@
+"""Renders single records of a chunk to the very JSON that the fast parser writes, whatever is broken around them.
+
+The second parser: slow, strict, bounded, and built for remains. It knows whether what a record refers to (its
+template, its names) is still what the record was written with, and says so instead of guessing. Layout: MS-EVEN6
+2.2.12 to 2.2.18 and libyal's "Windows XML Event Log (EVTX) format"; that both parsers agree to the byte is tested on
+every real record.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC, Value, decode_value, json_text
+from evtxhunt.chunk import CHUNK_SIZE
+
+# Real records nest 7 elements deep, have 300 nodes and render to 200 KiB; who writes more wants to do harm.
+_MOST_DEPTH = 64
+_MOST_NODES = 20_000
+_MOST_CHARACTERS = 1 << 20
+_MOST_VALUES = 4096
+
+_END, _CLOSE_START, _CLOSE_EMPTY, _END_ELEMENT = 0x00, 0x02, 0x03, 0x04
+_OPEN, _VALUE, _ATTRIBUTE, _CDATA, _CHARACTER, _ENTITY = 0x01, 0x05, 0x06, 0x07, 0x08, 0x09
+_PI_TARGET, _PI_DATA, _TEMPLATE, _SUBSTITUTION, _OPTIONAL, _FRAGMENT = 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F
+_MORE = 0x40  # on an element: it has attributes; on an attribute or value: another one follows
+_STRING, _BINXML = 0x01, 0x21
+
+_RECORD_HEADER_SIZE = 24
+_ENTITIES = {"quot": '"', "apos": "'", "amp": "&", "lt": "<", "gt": ">"}
+
+
+class UnreadableRecordError(Exception):
+    """The record cannot be rendered; the message says why and names an offset from the chunk's start."""
+
+
+class StaleRecordError(UnreadableRecordError):
+    """The template or a name that the record refers to is not there any more: something else stands in its place."""
+
+
+@dataclass(slots=True)
+class _Element:
+    name: str
+    attributes: "list[tuple[str, list[_Node]]]" = field(default_factory=list)
+    children: "list[_Node]" = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a template takes value `index`."""
+
+    index: int
+    is_optional: bool
+
+
+_Node = _Element | _Place | Value
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedRecord:
+    """A record's JSON, and the lowest chunk offset of what it refers to outside of itself (None: nothing)."""
+
+    text: str
+    refers_to: int | None
+
+
+class RecordRenderer:
+    """Renders records of one chunk of CHUNK_SIZE bytes, of which only what they refer to must be sound."""
+
+    def __init__(self, chunk: bytes, ansi_codec: str = DEFAULT_ANSI_CODEC) -> None:
+        self._chunk = chunk
+        self._ansi_codec = ansi_codec
+        self.work = 0  # nodes of all records so far
+        self._nodes = 0
+        self._open_templates: set[int] = set()
+        self._refers_to: int | None = None
+        self._record = range(0)
+
+    def render(self, offset: int, size: int) -> RenderedRecord:
+        """The record whose header is at `offset` and says `size` bytes.
+
+        Raises StaleRecordError, UnreadableRecordError.
+        """
+        self._nodes = 0
+        self._open_templates.clear()
+        self._refers_to = None
+        self._record = range(offset, min(offset + size, CHUNK_SIZE))
+        try:
+            nodes, _ = self._read(offset + _RECORD_HEADER_SIZE, self._record.stop, False, 0)
+            elements = [node for node in nodes if isinstance(node, _Element)]
+            if len(elements) != 1:
+                raise UnreadableRecordError(f"{len(elements)} elements at its top instead of one")
+            text = _JsonWriter().root(elements[0])
+        except struct.error as error:
+            raise UnreadableRecordError(f"its content at {offset + _RECORD_HEADER_SIZE} ends too early") from error
+        return RenderedRecord(text, self._refers_to)
+
+    def _read(self, pos: int, end: int, has_dependency: bool, depth: int) -> tuple[list[_Node], int]:
+        """The nodes of the token stream from `pos` on, values in their places, and where it ended."""
+        if depth > _MOST_DEPTH:
+            raise UnreadableRecordError("nested too deeply")
+        chunk = self._chunk
+        top: list[_Node] = []
+        open_elements: list[_Element] = []
+        into = top  # where the next node goes: children, or the value of an attribute
+        while pos < end:
+            token = chunk[pos]
+            pos += 1
+            kind = token & ~_MORE
+            self._count(1)
+            if token == _END:
+                break
+            if kind == _OPEN:
+                pos += 2 if has_dependency else 0
+                name, pos = self._name(pos + 4)
+                pos += 4 if token & _MORE else 0
+                element = _Element(name)
+                (open_elements[-1].children if open_elements else top).append(element)
+                open_elements.append(element)
+                if len(open_elements) + depth > _MOST_DEPTH:
+                    raise UnreadableRecordError("nested too deeply")
+                into = element.children
+            elif kind == _ATTRIBUTE and open_elements:
+                name, pos = self._name(pos)
+                into = []
+                open_elements[-1].attributes.append((name, into))
+            elif token == _CLOSE_START and open_elements:
+                into = open_elements[-1].children
+            elif token in (_CLOSE_EMPTY, _END_ELEMENT) and open_elements:
+                open_elements.pop()
+                into = open_elements[-1].children if open_elements else top
+            elif kind == _VALUE:
+                value, pos = self._literal(pos)
+                into.append(value)
+            elif token in (_SUBSTITUTION, _OPTIONAL):
+                (index, _) = struct.unpack_from("<HB", chunk, pos)
+                into.append(_Place(index, token == _OPTIONAL))
+                pos += 3
+            elif token == _TEMPLATE:
+                nodes, pos = self._instance(pos, end, depth)
+                into += nodes
+            elif token == _FRAGMENT:
+                pos += 3
+            elif kind == _CDATA:
+                text, pos = self._counted_text(pos)
+                into.append(Value(json_text(text), False))
+            elif kind == _CHARACTER:
+                (code,) = struct.unpack_from("<H", chunk, pos)
+                into.append(Value(json_text(chr(code)) if not 0xD800 <= code < 0xE000 else f"&#{code};", False))
+                pos += 2
+            elif kind == _ENTITY:
+                name, pos = self._name(pos)
+                into.append(Value(json_text(_ENTITIES.get(name, f"&{name};")), False))
+            elif token == _PI_TARGET:
+                _, pos = self._name(pos)
+            elif token == _PI_DATA:
+                _, pos = self._counted_text(pos)
+            else:
+                raise UnreadableRecordError(f"token 0x{token:02x} at {pos - 1} where none of that kind may stand")
+        return top, pos
+
+    def _count(self, nodes: int) -> None:
+        self.work += nodes
+        self._nodes += nodes
+        if self._nodes > _MOST_NODES:
+            raise UnreadableRecordError(f"more than {_MOST_NODES} nodes")
+
+    def _refer(self, offset: int) -> None:
+        if offset not in self._record:
+            self._refers_to = offset if self._refers_to is None else min(self._refers_to, offset)
+
+    def _name(self, pos: int) -> tuple[str, int]:
+        """The name that the reference at `pos` leads to, and where what follows the reference begins."""
+        (offset,) = struct.unpack_from("<I", self._chunk, pos)
+        if offset + 8 > CHUNK_SIZE:
+            raise StaleRecordError(f"its name at {offset} is outside of the chunk")
+        stored_hash, length = struct.unpack_from("<HH", self._chunk, offset + 4)
+        units = self._chunk[offset + 8 : offset + 8 + 2 * length]
+        hashed = 0
+        for low, high in zip(units[::2], units[1::2], strict=False):
+            hashed = (hashed * 65599 + (high << 8 | low)) & 0xFFFFFFFF
+        if len(units) != 2 * length or length == 0 or hashed & 0xFFFF != stored_hash:
+            raise StaleRecordError(f"its name at {offset} is overwritten: the hash there does not fit")
+        self._refer(offset)
+        pos += 4
+        if offset == pos:  # it stands right here, where it was used first
+            pos += 8 + 2 * length + 2
+        return units.decode("utf-16-le", "ignore"), pos
+
+    def _counted_text(self, pos: int) -> tuple[str, int]:
+        (length,) = struct.unpack_from("<H", self._chunk, pos)
+        end = pos + 2 + 2 * length
+        if end > CHUNK_SIZE:
+            raise UnreadableRecordError(f"text at {pos} runs out of the chunk")
+        return self._chunk[pos + 2 : end].decode("utf-16-le", "ignore"), end
+
+    def _literal(self, pos: int) -> tuple[Value, int]:
+        value_type = self._chunk[pos]
+        if value_type != _STRING:
+            raise UnreadableRecordError(f"a literal of type 0x{value_type:02x} at {pos}")
+        text, end = self._counted_text(pos + 1)
+        return Value(json_text(text), False), end
+
+    def _instance(self, pos: int, end: int, depth: int) -> tuple[list[_Node], int]:
+        """A template with its values in place: MS-EVEN6 2.2.16 and what EVTX makes of it, definitions by offset."""
+        chunk = self._chunk
+        template_id, definition = struct.unpack_from("<II", chunk, pos + 1)
+        pos += 9
+        if definition + 24 > CHUNK_SIZE:
+            raise StaleRecordError(f"its template at {definition} is outside of the chunk")
+        identity, size = struct.unpack_from("<I12xI", chunk, definition + 4)
+        if definition == pos:
+            pos += 24 + size
+        if identity != template_id:
+            raise StaleRecordError(f"its template at {definition} is overwritten: another one's id stands there")
+        if definition + 24 + size > CHUNK_SIZE:
+            raise StaleRecordError(f"its template at {definition} is overwritten: it runs out of the chunk")
+        if definition in self._open_templates:
+            raise UnreadableRecordError(f"the template at {definition} holds itself")
+        self._refer(definition)
+        (count,) = struct.unpack_from("<I", chunk, pos)
+        if count > _MOST_VALUES:
+            raise UnreadableRecordError(f"{count} values at {pos}")
+        pos += 4
+        kinds = struct.unpack_from("<" + "HBx" * count, chunk, pos)
+        pos += 4 * count
+        values: list[list[_Node]] = []
+        self._count(count)
+        for value_size, value_type in zip(kinds[::2], kinds[1::2], strict=True):
+            if pos + value_size > end:
+                raise UnreadableRecordError(f"a value of {value_size} bytes at {pos} runs out of its record")
+            values.append(self._value(pos, value_size, value_type, depth))
+            pos += value_size
+        self._open_templates.add(definition)
+        nodes, _ = self._read(definition + 24, definition + 24 + size, True, depth + 1)
+        self._open_templates.discard(definition)
+        return list(self._filled(nodes, values)), pos
+
+    def _value(self, pos: int, size: int, value_type: int, depth: int) -> "list[_Node]":
+        if value_type == _BINXML:
+            return self._read(pos, pos + size, False, depth + 1)[0]
+        try:
+            return [decode_value(value_type, self._chunk[pos : pos + size], self._ansi_codec)]
+        except (ValueError, struct.error) as error:
+            raise UnreadableRecordError(f"the value of type 0x{value_type:02x} at {pos}: {error}") from error
+
+    def _filled(self, nodes: "Sequence[_Node]", values: "Sequence[list[_Node]]") -> "Iterator[_Node]":
+        for node in nodes:
+            self._count(1)
+            if isinstance(node, _Place):
+                if node.index < len(values):
+                    yield from values[node.index]
+            elif isinstance(node, _Element):
+                attributes = [(name, list(self._filled(value, values))) for name, value in node.attributes]
+                children = list(self._filled(node.children, values))
+                array = next((child for child in children if isinstance(child, Value) and child.items), None)
+                if array is None:
+                    yield _Element(node.name, attributes, children)
+                    continue
+                self._count(len(array.items) * len(children))
+                for item in array.items:
+                    yield _Element(node.name, attributes, [item if child is array else child for child in children])
+            else:
+                yield node
+
+
+class _JsonWriter:
+    """Elements to the JSON of the fast parser's `records_json()`: attributes in "#attributes", named Data flattened."""
+
+    def __init__(self) -> None:
+        self._written = 0
+
+    def root(self, element: _Element) -> str:
+        return f'{{"{element.name}":{self._element(element, False)}}}'
+
+    def _element(self, element: _Element, is_container: bool) -> str:
+        attributes = self._attributes(element)
+        if not attributes and not any(isinstance(child, _Element) for child in element.children):
+            return self._content(element.children) if _has_text(element.children) else "null"
+        return self._object(element, attributes, is_container)
+
+    def _object(self, element: _Element, attributes: str, is_container: bool) -> str:
+        members = [f'"#attributes":{{{attributes}}}'] if attributes else []
+        texts = [child for child in element.children if not isinstance(child, _Element)]
+        if _has_text(texts):
+            members.append(f'"#text":{self._content([text for text in texts if _has_text([text])])}')
+        children = [child for child in element.children if isinstance(child, _Element)]
+        data = [child for child in children if child.name == "Data"] if is_container else []
+        is_named = any(_has_text(_name_of(child)) for child in data)
+        seen: dict[str, int] = {}
+        for child in children:
+            if child in data and is_named:
+                if _has_text(name := _name_of(child)):
+                    members.append(f'"{_joined(name)}":{self._data(child)}')
+            elif child in data:
+                if child is data[0]:
+                    values = [self._data(item) for item in data]
+                    listed = values[0] if len(values) == 1 else f"[{','.join(values)}]"
+                    members.append(f'"Data":{{"#text":{listed}}}')
+            else:
+                count = seen[child.name] = seen.get(child.name, -1) + 1
+                key = f"{child.name}_{count}" if count else child.name
+                members.append(f'"{key}":{self._element(child, child.name in ("EventData", "UserData"))}')
+        return self._bounded(f"{{{','.join(members)}}}")
+
+    def _data(self, element: _Element) -> str:
+        if any(isinstance(child, _Element) for child in element.children):
+            return self._object(element, "", False)
+        return self._content(element.children) if _has_text(element.children) else '""'
+
+    def _attributes(self, element: _Element) -> str:
+        return ",".join(f'"{name}":{self._content(value)}' for name, value in element.attributes if _has_text(value))
+
+    def _content(self, nodes: "Sequence[_Node]") -> str:
+        if len(nodes) == 1 and isinstance(nodes[0], Value) and nodes[0].is_bare:
+            return nodes[0].text
+        return self._bounded(f'"{_joined(nodes)}"')
+
+    def _bounded(self, text: str) -> str:
+        self._written += len(text)
+        if self._written > _MOST_CHARACTERS:
+            raise UnreadableRecordError(f"more than {_MOST_CHARACTERS} characters")
+        return text
+
+
+def _has_text(nodes: "Sequence[_Node]") -> bool:
+    return any(isinstance(node, Value) and node.text != "" for node in nodes)
+
+
+def _joined(nodes: "Sequence[_Node]") -> str:
+    return "".join(node.text for node in nodes if isinstance(node, Value))
+
+
+def _name_of(data: _Element) -> "Sequence[_Node]":
+    return next((value for name, value in data.attributes if name == "Name"), [])

@@ -1,0 +1,311 @@
+"""Reads chunks with both parsers, the fast one first and ours for what it leaves out, and accounts for every record."""
+
+import codecs
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from evtxhunt.binxml import RecordRenderer, StaleRecordError, UnreadableRecordError
+from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC
+from evtxhunt.chunk import (
+    CHUNK_MAGIC,
+    CHUNK_SIZE,
+    ChunkWalk,
+    RecordHeader,
+    headers_between,
+    live_end,
+    slack_headers,
+    walk_chunk,
+)
+from evtxhunt.fast_parser import RenderedChunk, is_ansi_codec, render_chunk
+from evtxhunt.model import ChunkAccount, Origin, ParseFailure, RecordState, RecoveredRecord, Scope
+
+RECORD_SCHEMA = pa.schema(
+    [
+        ("origin", pa.string()),
+        ("header_record_id", pa.uint64()),
+        ("written_filetime", pa.uint64()),  # 100 ns since 1601-01-01 UTC
+        ("record_offset", pa.int64()),  # bytes from the start of the file; null: the walk did not meet it
+        ("record_json", pa.string()),
+    ]
+)
+
+# 4,096 rows feed DuckDB's 2,048-row vectors well; a batch of few, huge records ends after so many characters.
+_BATCH_RECORDS = 4096
+_BATCH_CHARACTERS = 16 << 20
+# A forged log can announce 44 million lost records a GB: past this many they are counted and no longer listed.
+MOST_LISTED = 100_000
+# What our own parser may spend on the records of a chunk and of a file, in nodes of about two microseconds. A real
+# record has 100 to 300: 200,000 of them are tried, and forged ones cannot hold up the other logs for hours.
+_CHUNK_WORK = 500_000
+_FILE_WORK = 40_000_000
+_GIVEN_UP = "the parser gave this chunk up at earlier damage"
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """A chunk that is being read; `base` is its offset in the file.
+
+    `overwritten_end`: what lies before it may have been written after the records that refer to it.
+    """
+
+    number: int
+    base: int
+    data: bytes
+    renderer: RecordRenderer
+    is_carved: bool
+    overwritten_end: int = 0
+
+
+class ChunkReader:
+    """Takes the chunks of one file in order, and keeps the rows of the next batch and the accounts of the file."""
+
+    def __init__(self, ansi_codec: str = DEFAULT_ANSI_CODEC) -> None:
+        self.chunks = 0
+        self.crc_mismatches = 0
+        self.ids: tuple[int, int] | None = None  # lowest and highest in the headers of rendered records, slack apart
+        self.counts: dict[Origin, int] = {"live": 0, "rescued": 0, "slack": 0, "carved": 0}
+        self.failed = 0
+        self.recovered: list[RecoveredRecord] = []  # the first MOST_LISTED of this and the next
+        self.chunk_accounts: list[ChunkAccount] = []
+        self._failures: list[ParseFailure] = []
+        self._other_failures = 0
+        self._read_alone: dict[int, dict[int, int]] = {}  # chunk -> offset in it -> header_record_id
+        self._ansi_codec = ansi_codec
+        self._work = 0
+        self._rows = _Rows()
+
+    @property
+    def has_full_batch(self) -> bool:
+        """Whether it is time to take the batch."""
+        return len(self._rows.texts) >= _BATCH_RECORDS or self._rows.characters >= _BATCH_CHARACTERS
+
+    @property
+    def failures(self) -> tuple[ParseFailure, ...]:
+        """What could not be read, in the order in which it was met."""
+        unlisted = [
+            ParseFailure("file", None, None, None, f"{count - MOST_LISTED} more {what} than are listed one by one")
+            for what, count in (("records failed", self.failed), ("places are damaged", self._other_failures))
+            if count > MOST_LISTED
+        ]
+        return (*self._failures, *unlisted)
+
+    def take_batch(self) -> pa.RecordBatch | None:
+        """The rows since the last one, of RECORD_SCHEMA; None if there are none."""
+        rows, self._rows = self._rows, _Rows()
+        return rows.batch() if rows.texts else None
+
+    def fail(self, scope: Scope, chunk: int | None, offset: int | None, record_id: int | None, reason: str) -> None:
+        """Adds to the failures; one of scope 'record' is a record that was expected."""
+        self.failed += scope == "record"
+        self._other_failures += scope != "record"
+        if (self.failed if scope == "record" else self._other_failures) <= MOST_LISTED:
+            self._failures.append(ParseFailure(scope, chunk, offset, record_id, reason))
+
+    def read_chunk(
+        self, number: int, base: int, data: bytes, *, is_without_checksums: bool = False, is_carved: bool = False
+    ) -> None:
+        """Reads the records in live space of a chunk, which is shorter than others if the file ends in it.
+
+        That a chunk has no checksums is believed if the file header says so too.
+        """
+        size = len(data)
+        rows_before, failed_before = sum(self.counts.values()), self.failed
+        self.chunks += 1
+        if size < CHUNK_SIZE:
+            place = "cut off" if is_carved else "file ends"
+            self.fail("chunk", number, base + size, None, f"{place} {size} bytes into this chunk of 65536")
+            data = data.ljust(CHUNK_SIZE, b"\0")
+        walk = walk_chunk(data)
+        has_mismatch = not walk.is_crc_valid and not (walk.is_crc_valid is None and is_without_checksums)
+        self.crc_mismatches += has_mismatch
+        self._read_live(number, base, data, walk, is_carved)
+        read_alone, failed = len(self._read_alone.get(number, ())), self.failed - failed_before
+        if (is_carved or has_mismatch or read_alone or failed) and len(self.chunk_accounts) < MOST_LISTED:
+            parsed = sum(self.counts.values()) - rows_before - read_alone
+            ids = min(walk.record_ids, default=None), max(walk.record_ids, default=None)
+            account = ChunkAccount(number, base, size, walk.is_crc_valid, *ids, parsed, read_alone, failed)
+            self.chunk_accounts.append(account)
+
+    def _read_live(self, number: int, base: int, data: bytes, walk: ChunkWalk, is_carved: bool) -> None:
+        chunk = _Chunk(number, base, data, RecordRenderer(data, self._ansi_codec), is_carved)
+        if not data.startswith(CHUNK_MAGIC):
+            self.fail("chunk", number, base, None, f"chunk begins with {data[:8].hex(' ')} and not with ElfChnk")
+            for header in walk.headers(data):
+                self._rescue(chunk, header, "its chunk has no header to read it by")
+            return
+        rendered = render_chunk(data, self._ansi_codec)
+        if rendered.is_clean and rendered.record_ids == walk.record_ids:
+            offsets = [base + offset for offset in walk.offsets]
+            self._add(_origin(chunk, "live"), walk.record_ids, walk.written_filetimes, offsets, rendered.texts)
+        else:
+            self._match(chunk, walk, rendered)
+        if walk.damaged_at is not None:
+            self.fail("chunk", number, base + walk.damaged_at, None, "no record header where one is due")
+        self._find_missing(chunk, set(walk.missing_ids).difference(rendered.record_ids))
+
+    def read_slack(self, number: int, base: int, data: bytes, *, is_carved: bool = False) -> None:
+        """Reads the records that are left in the free space of a chunk. Call it after `read_chunk` of that chunk."""
+        if not data.startswith(CHUNK_MAGIC):
+            return  # all of it was taken for live space
+        data = data.ljust(CHUNK_SIZE, b"\0")
+        chunk = _Chunk(number, base, data, RecordRenderer(data, self._ansi_codec), is_carved, live_end(data))
+        for header in slack_headers(data):
+            if header.offset not in self._read_alone.get(number, ()):
+                self._take_slack(chunk, header)
+
+    def _match(self, chunk: _Chunk, walk: ChunkWalk, rendered: RenderedChunk) -> None:
+        """Pairs rendered records with walked headers in order; headers left over are read alone."""
+        headers = walk.headers(chunk.data)
+        position = 0
+        for index, (record_id, text) in enumerate(zip(rendered.record_ids, rendered.texts, strict=True)):
+            try:
+                found = walk.record_ids.index(record_id, position)
+            except ValueError:
+                self._add(_origin(chunk, "live"), [record_id], [None], [None], [text])
+                continue
+            self._rescue_all(chunk, headers[position:found], rendered.errors_before(index))
+            offset = chunk.base + walk.offsets[found]
+            filetime = walk.written_filetimes[found]
+            self._add(_origin(chunk, "live"), [record_id], [filetime], [offset], [text])
+            position = found + 1
+        self._rescue_all(chunk, headers[position:], rendered.errors_before(len(rendered.texts)))
+
+    def _rescue_all(self, chunk: _Chunk, headers: Sequence[RecordHeader], errors: Sequence[str]) -> None:
+        # The parser names an error once and then goes on, or gives the rest of the chunk up.
+        for place, header in enumerate(headers):
+            self._rescue(chunk, header, errors[place] if place < len(errors) else _GIVEN_UP)
+
+    def _find_missing(self, chunk: _Chunk, missing: set[int]) -> None:
+        """Records that the chunk header counts may lie behind the end of live space that it names."""
+        missing = missing.difference(self._read_alone.get(chunk.number, {}).values())
+        for header in slack_headers(chunk.data) if missing else ():
+            if header.record_id in missing:
+                missing.remove(header.record_id)
+                self._rescue(chunk, header, "the chunk header counts it, and calls its place free")
+        for record_id in sorted(missing):
+            reason = "the chunk header counts it but its record header is gone"
+            self.fail("record", chunk.number, None, record_id, reason)
+
+    def _rescue(self, chunk: _Chunk, header: RecordHeader, reason: str) -> None:
+        """Reads a record alone, which the fast parser left out for `reason`."""
+        offset = chunk.base + header.offset
+        text, _, why_not = self._render(chunk, header)
+        if text is not None:
+            self._add_rescued(chunk, header, text, reason)
+            return
+        self.fail("record", chunk.number, offset, header.record_id, f"{reason}; read alone: {why_not}")
+        # Where two states of a chunk are mixed, a whole record may begin inside of what is left of another one.
+        for hidden in headers_between(chunk.data, header.offset + 1, header.offset + header.size):
+            text, _, _ = self._render(chunk, hidden)
+            if text is not None:
+                reason = f"it begins inside of the damaged record at {header.offset} of its chunk"
+                self._add_rescued(chunk, hidden, text, reason)
+
+    def _add_rescued(self, chunk: _Chunk, header: RecordHeader, text: str, reason: str) -> None:
+        self._read_alone.setdefault(chunk.number, {})[header.offset] = header.record_id
+        self._add_recovered(chunk, header, _origin(chunk, "rescued"), text, "whole", reason)
+
+    def _take_slack(self, chunk: _Chunk, header: RecordHeader) -> None:
+        text, state, reason = self._render(chunk, header)
+        self._add_recovered(chunk, header, _origin(chunk, "slack"), text, state, reason)
+
+    def _render(self, chunk: _Chunk, header: RecordHeader) -> tuple[str | None, RecordState, str | None]:
+        """The record's JSON, its state, and why that is not 'whole'."""
+        renderer = chunk.renderer
+        before = renderer.work
+        if before > _CHUNK_WORK or self._work > _FILE_WORK:
+            return None, "damaged", "not tried: the records of this log cause more work than one may"
+        try:
+            rendered = renderer.render(header.offset, header.size)
+        except StaleRecordError as error:
+            return None, "stale", str(error)
+        except UnreadableRecordError as error:
+            return None, "damaged", str(error)
+        finally:
+            self._work += renderer.work - before
+        if rendered.refers_to is not None and rendered.refers_to < chunk.overwritten_end:
+            reason = f"refers to {rendered.refers_to} of its chunk, which is live space now; what stands there fits"
+            return rendered.text, "borrowed", reason
+        return rendered.text, "whole", None
+
+    def _add(
+        self,
+        origin: Origin,
+        record_ids: Sequence[int],
+        filetimes: Sequence[int | None],
+        offsets: Sequence[int | None],
+        texts: Sequence[str],
+    ) -> None:
+        self.counts[origin] += len(texts)
+        self._rows.add(origin, record_ids, filetimes, offsets, texts)
+        if texts and origin != "slack":
+            lowest, highest = min(record_ids), max(record_ids)
+            self.ids = (min(self.ids[0], lowest), max(self.ids[1], highest)) if self.ids else (lowest, highest)
+
+    def _add_recovered(
+        self,
+        chunk: _Chunk,
+        header: RecordHeader,
+        origin: Origin,
+        text: str | None,
+        state: RecordState,
+        reason: str | None,
+    ) -> None:
+        row = None
+        offset = chunk.base + header.offset
+        if text is not None:
+            row = sum(self.counts.values())
+            self._add(origin, [header.record_id], [header.written_filetime], [offset], [text])
+        if len(self.recovered) < MOST_LISTED:
+            record = RecoveredRecord(
+                origin, chunk.number, offset, header.size, header.record_id, header.written_filetime, state, reason, row
+            )
+            self.recovered.append(record)
+
+
+def is_known_codec(name: str) -> bool:
+    """Whether both parsers know a code page by this name."""
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        return False
+    return is_ansi_codec(name)
+
+
+def _origin(chunk: _Chunk, origin: Origin) -> Origin:
+    """Whatever way it was read, a record of a carved chunk is a carved one."""
+    return "carved" if chunk.is_carved else origin
+
+
+class _Rows:
+    """The columns of the next batch."""
+
+    def __init__(self) -> None:
+        self.origins: list[Origin] = []
+        self.record_ids: list[int] = []
+        self.filetimes: list[int | None] = []
+        self.offsets: list[int | None] = []
+        self.texts: list[str] = []
+        self.characters = 0
+
+    def add(
+        self,
+        origin: Origin,
+        record_ids: Sequence[int],
+        filetimes: Sequence[int | None],
+        offsets: Sequence[int | None],
+        texts: Sequence[str],
+    ) -> None:
+        self.origins += [origin] * len(texts)
+        self.record_ids += record_ids
+        self.filetimes += filetimes
+        self.offsets += offsets
+        self.texts += texts
+        self.characters += sum(map(len, texts))
+
+    def batch(self) -> pa.RecordBatch:
+        columns = (self.origins, self.record_ids, self.filetimes, self.offsets, self.texts)
+        arrays = [pa.array(column, item.type) for column, item in zip(columns, RECORD_SCHEMA, strict=True)]
+        return pa.record_batch(arrays, schema=RECORD_SCHEMA)
