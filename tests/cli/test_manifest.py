@@ -56,13 +56,16 @@ def test_manifest_tells_inputs_runs_and_counts(case: Path) -> None:
     cut = next(item for item in found["inputs"] if item["path"].endswith("cut.evtx"))
     content = (folder / "cut.evtx").read_bytes()
     assert (cut["sha256"], cut["size"], cut["status"]) == (sha256(content).hexdigest(), 9096, "damaged")
-    assert (cut["expected"], cut["parsed"], cut["rescued"], cut["failed"], cut["slack"]) == (100, 11, 0, 89, None)
+    assert (cut["expected"], cut["parsed"], cut["rescued"], cut["failed"], cut["slack"]) == (100, 11, 0, 89, 0)
     assert [(item["path"], item["reason"]) for item in found["skipped"]] == [
         (str(folder / "notes.txt"), "not an event log"),
         (str(folder / "same.evtx"), f"the same file as {folder / 'b.evtx'}"),
     ]
     (run,) = found["runs"]
-    assert (run["command"], run["arguments"]) == ("ingest", {"paths": [str(folder)], "host": "SRV01"})
+    assert (run["command"], run["arguments"]) == (
+        "ingest",
+        {"paths": [str(folder)], "host": "SRV01", "recover": False, "carve": [], "ansi_codec": "windows-1252"},
+    )
     assert {"evtxhunt", "evtx", "duckdb", "python"} <= set(run["versions"]) and run["is_finished"] is True
 
 

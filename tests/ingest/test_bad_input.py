@@ -115,16 +115,24 @@ def test_bad_record_header_costs_its_record_and_the_rest_is_accounted_for(eviden
     damaged[second : second + 8] = b"\0" * 8
     (evidence / "damaged.evtx").write_bytes(damaged)
     _, said, case = run_ingest(evidence)
-    assert "COULD NOT BE READ: 49 records in 1 damaged logs" in said
-    assert rows(case, "SELECT expected, parsed, failed FROM source_file WHERE path LIKE '%damaged.evtx'") == [
-        (50, 1, 49)
-    ]
-    failed_ids = rows(case, "SELECT header_record_id FROM parse_failure WHERE scope = 'record' ORDER BY 1")
-    assert failed_ids == [(number,) for number in range(2, 51)]
+    assert "48 records rescued: left out by the fast parser, read by ours, in 1 file\n" in said
+    assert "COULD NOT BE READ: 1 records in 1 damaged logs" in said
+    assert rows(
+        case, "SELECT expected, parsed, rescued, failed, slack FROM source_file WHERE path LIKE '%damaged.evtx'"
+    ) == [(50, 1, 48, 1, 0)]
+    assert rows(case, "SELECT header_record_id FROM parse_failure WHERE scope = 'record'") == [(2,)]
+    # The same records as those of an undamaged log, wherever they were read.
+    (evidence / "whole.evtx").write_bytes(make_log(50, "WS03"))
+    _, _, case = run_ingest(evidence)
+    columns = "event_record_id, event_time, provider, event_data, target_user_name, record_offset"
+    damaged_rows = rows(case, f"SELECT {columns} FROM event WHERE computer LIKE 'WS02%' ORDER BY 1")
+    assert damaged_rows == rows(
+        case, f"SELECT {columns} FROM event WHERE computer LIKE 'WS03%' AND event_record_id <> 2 ORDER BY 1"
+    )
 
 
 def test_log_that_loses_too_many_records_to_list_counts_them(evidence: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evtxhunt.parse.MOST_LISTED", 10)
+    monkeypatch.setattr("evtxhunt.chunk_reader.MOST_LISTED", 10)
     (evidence / "cut.evtx").write_bytes(make_log(100, "WS02")[: 4096 + 5000])
     _, _, case = run_ingest(evidence)
     assert rows(case, "SELECT expected, parsed, failed FROM source_file WHERE path LIKE '%cut.evtx'") == [(100, 11, 89)]

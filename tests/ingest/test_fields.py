@@ -141,7 +141,7 @@ def sample_records(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[int,
     keys = connection.execute(
         """
         SELECT path, header_record_id, event_key FROM event JOIN source_file USING (source_file_id)
-        WHERE record_offset IS NOT NULL ORDER BY event_key
+        WHERE record_offset IS NOT NULL AND origin = 'live' ORDER BY event_key
         """
     ).fetchall()
     by_path: dict[str, list[tuple[int, int]]] = defaultdict(list)

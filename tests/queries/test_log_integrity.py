@@ -192,9 +192,22 @@ def test_the_same_with_old_checksums_may_be_damage(look: Look) -> None:
     assert {row["severity"] for row in found["covered"].values()} == {"notable"}
 
 
-def test_records_of_a_chunk_without_header_are_unreadable(look: Look) -> None:
+def lose_chunk(log: bytearray, start: int) -> None:
+    """Destroys the mark of a chunk and its first record, in which the templates and names of all others stand."""
+    log[start : start + 8] = b"XXXXXXXX"
+    (size,) = struct.unpack_from("<I", log, start + 512 + 4)
+    log[start + 512 + 24 : start + 512 + size] = b"\xff" * (size - 24)
+
+
+def test_records_of_a_chunk_without_header_are_rescued(look: Look) -> None:
     log = bytearray(two_chunks())
     log[FILE_HEADER_SIZE : FILE_HEADER_SIZE + 8] = b"XXXXXXXX"
+    assert reasons(look(log=bytes(log))) == {"log": ["checksum_mismatch", "part_unreadable"]}
+
+
+def test_records_of_a_chunk_without_header_and_templates_are_unreadable(look: Look) -> None:
+    log = bytearray(two_chunks())
+    lose_chunk(log, FILE_HEADER_SIZE)
     found = look(log=bytes(log))
     assert reasons(found) == {"log": ["checksum_mismatch", "part_unreadable", "records_unreadable"]}
     assert found["log"]["records_unreadable"]["occurrences"] == struct.unpack_from("<Q", log, FILE_HEADER_SIZE + 16)[0]
@@ -203,8 +216,7 @@ def test_records_of_a_chunk_without_header_are_unreadable(look: Look) -> None:
 def test_a_hole_made_of_unreadable_records_is_no_riddle(look: Look) -> None:
     log = bytearray(make_log(500))
     assert len(log) > FILE_HEADER_SIZE + 2 * CHUNK_SIZE
-    second = FILE_HEADER_SIZE + CHUNK_SIZE
-    log[second : second + 8] = b"XXXXXXXX"
+    lose_chunk(log, FILE_HEADER_SIZE + CHUNK_SIZE)
     assert "records_missing" not in look(log=bytes(log))["log"]
 
 

@@ -49,7 +49,7 @@ def test_real_damaged_and_live_logs(real_case: RealCase) -> None:
         "Security_with_size_t.evtx": "time_backwards",
         "new-user-security.evtx": "numbered_anew",
         "sample-with-irregular-bool-values.evtx": "not_closed time_backwards",
-        "sample-with-zero-data-size-event.evtx": f"{gone} records_unreadable time_backwards",
+        "sample-with-zero-data-size-event.evtx": f"{gone} time_backwards",
         "sample_with_a_bad_chunk_magic.evtx": f"{gone} records_missing records_unreadable",
         "security.evtx": "not_closed",
         "security_bad_string_cache.evtx": "checksum_mismatch not_closed",
