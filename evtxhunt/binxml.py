@@ -25,7 +25,7 @@ _PI_TARGET, _PI_DATA, _TEMPLATE, _SUBSTITUTION, _OPTIONAL, _FRAGMENT = 0x0A, 0x0
 _MORE = 0x40  # on an element: it has attributes; on an attribute or value: another one follows
 _STRING, _BINXML = 0x01, 0x21
 
-_RECORD_HEADER_SIZE = 24
+_RECORD_HEADER_SIZE, _SIZE_COPY = 24, 4  # before and behind its content
 _ENTITIES = {"quot": '"', "apos": "'", "amp": "&", "lt": "<", "gt": ">"}
 
 
@@ -85,7 +85,7 @@ class RecordRenderer:
         self._refers_to = None
         self._record = range(offset, min(offset + size, CHUNK_SIZE))
         try:
-            nodes, _ = self._read(offset + _RECORD_HEADER_SIZE, self._record.stop, False, 0)
+            nodes, _ = self._read(offset + _RECORD_HEADER_SIZE, self._record.stop - _SIZE_COPY, False, 0)
             elements = [node for node in nodes if isinstance(node, _Element)]
             if len(elements) != 1:
                 raise UnreadableRecordError(f"{len(elements)} elements at its top instead of one")

@@ -38,7 +38,10 @@ def json_text(text: str) -> str:
 
 
 def decode_value(value_type: int, data: bytes, ansi_codec: str) -> Value:
-    """One value of a template instance. Raises ValueError, struct.error if type or size cannot be."""
+    """One value of a template instance; real ones may be longer than their type needs.
+
+    Raises ValueError, struct.error if there is no such type or it needs more bytes.
+    """
     if not data:
         return Value("", False)
     if value_type & _ARRAY and value_type & ~_ARRAY in _DECODERS:
@@ -88,7 +91,7 @@ def _real(form: str, plain_exponents: range) -> Callable[[bytes], str]:
     layout = struct.Struct("<" + form)
 
     def decode(data: bytes) -> str:
-        (number,) = layout.unpack(data)
+        (number,) = layout.unpack_from(data)
         if not math.isfinite(number):
             return "NaN" if math.isnan(number) else str(number)
         width = layout.size
@@ -105,21 +108,21 @@ def _real(form: str, plain_exponents: range) -> Callable[[bytes], str]:
 
 def _number(form: str) -> Callable[[bytes], str]:
     layout = struct.Struct("<" + form)
-    return lambda data: str(layout.unpack(data)[0])
+    return lambda data: str(layout.unpack_from(data)[0])
 
 
 def _boolean(data: bytes) -> str:
-    (number,) = struct.unpack("<i", data)
+    (number,) = struct.unpack_from("<i", data)
     return {0: "false", 1: "true"}.get(number, str(number))
 
 
 def _guid(data: bytes) -> str:
-    return str(uuid.UUID(bytes_le=data)).upper()
+    return str(uuid.UUID(bytes_le=data[:16])).upper()
 
 
 def _filetime(data: bytes) -> str:
     """100 ns since 1601-01-01 UTC."""
-    (ticks,) = struct.unpack("<Q", data)
+    (ticks,) = struct.unpack_from("<Q", data)
     try:
         return _iso(_FILETIME_EPOCH + timedelta(microseconds=ticks // 10))
     except OverflowError:
@@ -129,7 +132,7 @@ def _filetime(data: bytes) -> str:
 def _systemtime(data: bytes) -> str:
     if not any(data):
         return _iso(_FILETIME_EPOCH)
-    year, month, _, day, hour, minute, second, millisecond = struct.unpack("<8H", data)
+    year, month, _, day, hour, minute, second, millisecond = struct.unpack_from("<8H", data)
     try:
         return _iso(datetime(year, month, day, hour, minute, second, millisecond * 1000, UTC))
     except ValueError:
@@ -142,7 +145,7 @@ def _iso(moment: datetime) -> str:
 
 def _sid(data: bytes) -> str:
     revision, count = data[0], data[1]
-    parts = struct.unpack(f"<{count}I", data[8:])
+    parts = struct.unpack_from(f"<{count}I", data, 8)
     return "-".join(["S", str(revision), str(int.from_bytes(data[2:8], "big")), *map(str, parts)])
 
 
