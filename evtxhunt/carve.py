@@ -9,7 +9,8 @@ import pyarrow as pa
 from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC
 from evtxhunt.chunk import CHUNK_MAGIC, CHUNK_SIZE, is_chunk_header, live_end, walk_chunk
 from evtxhunt.chunk_reader import RECORD_SCHEMA, ChunkReader
-from evtxhunt.model import LogAccount, SourceFile
+from evtxhunt.log_model import LogAccount
+from evtxhunt.model import SourceFile
 
 _BLOCK_SIZE = 4 << 20
 _NO_ROWS = pa.RecordBatch.from_pylist([], schema=RECORD_SCHEMA)

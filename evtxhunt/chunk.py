@@ -157,6 +157,11 @@ def headers_between(chunk: bytes, start: int, end: int) -> Iterator[RecordHeader
         offset = _next_credible_record(chunk, offset + header.size, CHUNK_SIZE)
 
 
+def is_cut(chunk: bytes, header: RecordHeader) -> bool:
+    """Whether the copy of a record's size, with which every record ends, is not at its end."""
+    return _uint32(chunk, header.offset + header.size - 4) != header.size
+
+
 def _header_at(chunk: bytes, offset: int) -> RecordHeader:
     _, size, record_id, filetime = _RECORD_HEADER.unpack_from(chunk, offset)
     return RecordHeader(offset, size, record_id, filetime)

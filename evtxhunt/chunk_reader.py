@@ -14,12 +14,13 @@ from evtxhunt.chunk import (
     ChunkWalk,
     RecordHeader,
     headers_between,
+    is_cut,
     live_end,
     slack_headers,
     walk_chunk,
 )
 from evtxhunt.fast_parser import RenderedChunk, is_ansi_codec, render_chunk
-from evtxhunt.model import ChunkAccount, Origin, ParseFailure, RecordState, RecoveredRecord, Scope
+from evtxhunt.log_model import ChunkAccount, Origin, ParseFailure, RecordState, RecoveredRecord, Scope
 
 RECORD_SCHEMA = pa.schema(
     [
@@ -41,6 +42,8 @@ MOST_LISTED = 100_000
 _CHUNK_WORK = 500_000
 _FILE_WORK = 40_000_000
 _GIVEN_UP = "the parser gave this chunk up at earlier damage"
+# Seen in real logs: what a parser makes of such a record has no user, or half a path, and looks whole.
+_CUT = "its end is cut off or overwritten: its size, due there once more, is not there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,8 @@ class ChunkReader:
                 self._rescue(chunk, header, "its chunk has no header to read it by")
             return
         rendered = render_chunk(data, self._ansi_codec)
-        if rendered.is_clean and rendered.record_ids == walk.record_ids:
+        has_cut = not walk.is_crc_valid and any(is_cut(data, header) for header in walk.headers(data))
+        if rendered.is_clean and rendered.record_ids == walk.record_ids and not has_cut:
             offsets = [base + offset for offset in walk.offsets]
             self._add(_origin(chunk, "live"), walk.record_ids, walk.written_filetimes, offsets, rendered.texts)
         else:
@@ -166,9 +170,12 @@ class ChunkReader:
                 self._add(_origin(chunk, "live"), [record_id], [None], [None], [text])
                 continue
             self._rescue_all(chunk, headers[position:found], rendered.errors_before(index))
-            offset = chunk.base + walk.offsets[found]
-            filetime = walk.written_filetimes[found]
-            self._add(_origin(chunk, "live"), [record_id], [filetime], [offset], [text])
+            header = headers[found]
+            if is_cut(chunk.data, header):
+                self._reject(chunk, header, _CUT, text)
+            else:
+                offset, filetime = chunk.base + header.offset, header.written_filetime
+                self._add(_origin(chunk, "live"), [record_id], [filetime], [offset], [text])
             position = found + 1
         self._rescue_all(chunk, headers[position:], rendered.errors_before(len(rendered.texts)))
 
@@ -190,12 +197,19 @@ class ChunkReader:
 
     def _rescue(self, chunk: _Chunk, header: RecordHeader, reason: str) -> None:
         """Reads a record alone, which the fast parser left out for `reason`."""
-        offset = chunk.base + header.offset
         text, _, why_not = self._render(chunk, header)
-        if text is not None:
+        if is_cut(chunk.data, header):
+            self._reject(chunk, header, _CUT, text)
+        elif text is None:
+            self._reject(chunk, header, f"{reason}; read alone: {why_not}", None)
+        else:
             self._add_rescued(chunk, header, text, reason)
-            return
-        self.fail("record", chunk.number, offset, header.record_id, f"{reason}; read alone: {why_not}")
+
+    def _reject(self, chunk: _Chunk, header: RecordHeader, reason: str, remains: str | None) -> None:
+        """Counts a record as failed; `remains` is what a parser made of it all the same."""
+        self.fail("record", chunk.number, chunk.base + header.offset, header.record_id, reason)
+        if remains is not None:
+            self._add_recovered(chunk, header, _origin(chunk, "rescued"), None, "damaged", reason, remains)
         # Where two states of a chunk are mixed, a whole record may begin inside of what is left of another one.
         for hidden in headers_between(chunk.data, header.offset + 1, header.offset + header.size):
             text, _, _ = self._render(chunk, hidden)
@@ -252,6 +266,7 @@ class ChunkReader:
         text: str | None,
         state: RecordState,
         reason: str | None,
+        remains: str | None = None,
     ) -> None:
         row = None
         offset = chunk.base + header.offset
@@ -259,8 +274,9 @@ class ChunkReader:
             row = sum(self.counts.values())
             self._add(origin, [header.record_id], [header.written_filetime], [offset], [text])
         if len(self.recovered) < MOST_LISTED:
+            filetime = header.written_filetime
             record = RecoveredRecord(
-                origin, chunk.number, offset, header.size, header.record_id, header.written_filetime, state, reason, row
+                origin, chunk.number, offset, header.size, header.record_id, filetime, state, reason, remains, row
             )
             self.recovered.append(record)
 

@@ -12,7 +12,8 @@ from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC
 from evtxhunt.chunk import CHUNK_MAGIC, CHUNK_SIZE, FILE_HEADER_SIZE, FileHeader, read_file_header
 from evtxhunt.chunk_reader import ChunkReader
 from evtxhunt.fast_parser import render_chunk
-from evtxhunt.model import LogAccount, SourceFile
+from evtxhunt.log_model import LogAccount
+from evtxhunt.model import SourceFile
 
 # A batch of few, huge records ends after 4 MiB of log.
 _BATCH_CHUNKS = 64

@@ -17,16 +17,8 @@ import pyarrow as pa
 from evtxhunt.case_file import SCHEMA_VERSION, attach_case, check_schema, closing_case
 from evtxhunt.errors import CaseError
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA, insert_events_sql, written_time_sql
-from evtxhunt.model import (
-    ChannelCount,
-    ChunkAccount,
-    DetectionRun,
-    LogAccount,
-    ParseFailure,
-    RecoveredRecord,
-    SkippedFile,
-    SourceFile,
-)
+from evtxhunt.log_model import ChunkAccount, LogAccount, ParseFailure, RecoveredRecord
+from evtxhunt.model import ChannelCount, DetectionRun, SkippedFile, SourceFile
 from evtxhunt.resources import schema_sql
 
 

@@ -24,7 +24,8 @@ from evtxhunt.cli.output import (
     write_rows,
 )
 from evtxhunt.cli.progress import IngestBar
-from evtxhunt.model import IngestSummary, LogAccount
+from evtxhunt.log_model import LogAccount
+from evtxhunt.model import IngestSummary
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.manifest import open_manifest
 from evtxhunt.pipeline.query import REMARKS_SQL, SOURCES_SQL, TOTALS_SQL, ask, load_query_set, open_case
@@ -131,6 +132,8 @@ def say_summary(summary: IngestSummary, case: Path) -> None:
     reasons = Counter(item.reason for item in summary.skipped)
     for reason in sorted(reasons):
         _say_names(f"not ingested, {reason}", [str(item.path) for item in summary.skipped if item.reason == reason])
+    if any("named .evtx" in reason for reason in reasons):
+        say("  a log whose header is destroyed can be read with: evtxhunt ingest --carve FILE")
     _say_recovered([account for _, account in summary.recovered])
     lost = sum(account.failed for _, account in summary.damaged)
     if summary.damaged:

@@ -16,7 +16,8 @@ from evtxhunt.discover import discover_blobs, discover_files, hash_file, name_ho
 from evtxhunt.errors import EvtxhuntError
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA
 from evtxhunt.fast_parser import PARSER_VERSION
-from evtxhunt.model import IngestSummary, LogAccount, LogCandidate, SkippedFile, SourceFile
+from evtxhunt.log_model import LogAccount
+from evtxhunt.model import IngestSummary, LogCandidate, SkippedFile, SourceFile
 from evtxhunt.parse import LogReader, newest_computer
 from evtxhunt.pipeline.manifest import INGEST_MEMORY_LIMIT, versions
 from evtxhunt.store import CaseStore, open_store

@@ -37,10 +37,16 @@ def test_truncated_log_gives_its_whole_records_and_says_where_it_ends(evidence: 
         case,
         "SELECT parsed, failed FROM source_file WHERE path LIKE '%cut.evtx'",
     )[0]
-    assert events == 11
+    assert events == 10
     # The chunk header still counts all 100: each of the others has its own row.
-    assert failed == 89
-    assert rows(case, "SELECT count(*) FROM event") == [(16,)]
+    assert failed == 90
+    assert rows(case, "SELECT count(*) FROM event") == [(15,)]
+    # Of the record in which the file ends the parser makes something that looks whole: it is kept apart.
+    ((record_id, state, event_key, remains),) = rows(
+        case, "SELECT header_record_id, state, event_key, remains FROM recovered_record"
+    )
+    assert (record_id, state, event_key) == (11, "damaged", None)
+    assert '"EventRecordID":11' in str(remains)
 
 
 @pytest.mark.parametrize(
@@ -135,10 +141,10 @@ def test_log_that_loses_too_many_records_to_list_counts_them(evidence: Path, mon
     monkeypatch.setattr("evtxhunt.chunk_reader.MOST_LISTED", 10)
     (evidence / "cut.evtx").write_bytes(make_log(100, "WS02")[: 4096 + 5000])
     _, _, case = run_ingest(evidence)
-    assert rows(case, "SELECT expected, parsed, failed FROM source_file WHERE path LIKE '%cut.evtx'") == [(100, 11, 89)]
+    assert rows(case, "SELECT expected, parsed, failed FROM source_file WHERE path LIKE '%cut.evtx'") == [(100, 10, 90)]
     assert rows(case, "SELECT count(*) FROM parse_failure WHERE scope = 'record'") == [(10,)]
     assert rows(case, "SELECT reason FROM parse_failure WHERE scope = 'file'") == [
-        ("79 more records failed than are listed one by one",)
+        ("80 more records failed than are listed one by one",)
     ]
 
 

@@ -225,7 +225,7 @@ def test_a_hole_made_of_unreadable_records_is_no_riddle(look: Look) -> None:
     [
         pytest.param(
             FILE_HEADER_SIZE + CHUNK_SIZE + 9000,
-            ["checksum_mismatch", "file_cut_off", "part_unreadable", "records_gone"],
+            ["checksum_mismatch", "file_cut_off", "part_unreadable", "records_gone", "records_unreadable"],
             id="chunk",
         ),
         pytest.param(600, ["file_cut_off", "header_ahead"], id="header"),
