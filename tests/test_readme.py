@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.damage import write_logs
 from evtxhunt.cli import app
 from evtxhunt.pipeline.ingest import ingest
 from tests.conftest import REPOSITORY
@@ -28,6 +29,8 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_command_of_the_readme_works(command: str, case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EVTXHUNT_CASE", str(case))
+    if " damaged " in command:
+        write_logs(tmp_path / "damaged", is_small_only=True)
     arguments = shlex.split(command.replace("/evidence", str(REPOSITORY / "samples" / "demo")))[1:]
     # `sql` without SQL reads it from stdin where there is no terminal.
     result = CliRunner().invoke(app, arguments, input="SELECT 1" if arguments == ["sql"] else None)
