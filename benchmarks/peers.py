@@ -92,10 +92,15 @@ def _walked_ids(path: Path) -> Counter[int]:
 
 
 def ask_us(log: Path) -> tuple[Answer, int]:
-    """What an ingest of this log alone gives, and how many lost records it names one by one."""
+    """What `ingest --recover` of this log alone gives, and how many lost records it names one by one.
+
+    What is not taken for a log is carved, as the command proposes.
+    """
     with tempfile.TemporaryDirectory() as work:
         case = Path(work) / "case.duckdb"
-        summary = ingest([log], case)
+        summary = ingest([log], case, recover=True)
+        if summary.skipped:
+            ingest([], case, carve=[log])
         with open_case(case, load_query_set()) as connection:
             records = connection.execute(_OUR_RECORDS).fetchall()
             said = [reason for (reason,) in connection.execute("SELECT reason FROM log_integrity").fetchall()]
