@@ -103,14 +103,25 @@ class ChannelCount:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenBefore:
+    """Records of one log that became copies of events of other logs, or of its own."""
+
+    source_file_id: int
+    records: int
+    other_ids: tuple[int, ...]  # source_file_id of those logs
+
+
+@dataclass(frozen=True, slots=True)
 class IngestSummary:
     """What one ingest did to a case."""
 
     read_files: int
     read_bytes: int
-    events: int
+    events: int  # that the case has now more
     damaged: tuple[tuple[str, LogAccount], ...]  # path, account with what could not be read
     copies: tuple[tuple[str, str], ...]  # path, path of the same content
+    seen_before: tuple[tuple[str, int, tuple[str, ...]], ...]  # path, its records that are copies, paths of the events
+    conflicts: int  # pairs of records that differ under one number, that the case has now more
     known: tuple[str, ...]  # paths ingested by an earlier run
     hidden: tuple[str, ...]
     skipped: tuple[SkippedFile, ...]

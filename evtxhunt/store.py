@@ -14,10 +14,13 @@ import duckdb
 import pyarrow as pa
 
 from evtxhunt.case_file import SCHEMA_VERSION, attach_case, check_schema, closing_case
+from evtxhunt.duplicates import merge_duplicates
 from evtxhunt.errors import CaseError
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA, insert_events_sql
-from evtxhunt.model import ChannelCount, DetectionRun, LogAccount, ParseFailure, SkippedFile, SourceFile
+from evtxhunt.model import ChannelCount, DetectionRun, LogAccount, ParseFailure, SeenBefore, SkippedFile, SourceFile
 from evtxhunt.resources import schema_sql
+
+_RENDERED = "(parsed + rescued + coalesce(slack, 0) + coalesce(carved, 0))"
 
 
 @contextmanager
@@ -99,10 +102,11 @@ class CaseStore:
     def next_ids(self) -> tuple[int, int]:
         """The next free source_file_id and event_key, both from 1."""
         row = self.connection.execute(
-            "SELECT (SELECT coalesce(max(source_file_id), 0) + 1 FROM source_file),"
-            " (SELECT coalesce(max(event_key), 0) + 1 FROM event)"
+            # Each rendered record took a key; those that became copies are no longer in `event`.
+            "SELECT coalesce(max(source_file_id), 0) + 1,"
+            f" coalesce(sum({_RENDERED}) FILTER (copy_of IS NULL), 0)::BIGINT + 1 FROM source_file"
         ).fetchone()
-        assert row is not None  # scalar subqueries always give one row
+        assert row is not None  # aggregates always give one row
         return int(row[0]), int(row[1])
 
     def append_events(self, batches: Iterator[pa.RecordBatch]) -> None:
@@ -160,17 +164,23 @@ class CaseStore:
         """Remembers a log whose content is already there, and that each of its records was seen again."""
         self.connection.execute(
             "INSERT INTO source_file BY NAME SELECT * REPLACE (? AS source_file_id, ? AS path, 'copy' AS status,"
-            " ? AS copy_of, ? AS host, ? AS is_hidden, parsed + rescued AS duplicate) FROM source_file WHERE source_file_id = ?",
+            f" ? AS copy_of, ? AS host, ? AS is_hidden, {_RENDERED} AS duplicate) FROM source_file"
+            " WHERE source_file_id = ?",
             [source_file_id, shown_path, copy_of, source.host, source.is_hidden, copy_of],
         )
         self.connection.execute(
-            "INSERT INTO event_copy SELECT event_key, ?, header_record_id, record_offset, origin, NULL FROM event WHERE source_file_id = ?"
-            " ORDER BY event_key",
-            [source_file_id, copy_of],
+            "INSERT INTO event_copy SELECT event_key, $new AS source_file_id, header_record_id, record_offset, origin,"
+            " rendering_info FROM event WHERE source_file_id = $original UNION ALL BY NAME"
+            " SELECT * REPLACE ($new AS source_file_id) FROM event_copy WHERE source_file_id = $original",
+            {"new": source_file_id, "original": copy_of},
         )
 
+    def merge_duplicates(self, source_file_ids: Sequence[int]) -> tuple[tuple[SeenBefore, ...], int]:
+        """See `duplicates.merge_duplicates`. Part of the caller's transaction, after add_source_file of these logs."""
+        return merge_duplicates(self.connection, source_file_ids)
+
     def name_channels(self, source_file_ids: Sequence[int]) -> None:
-        """Fills channel and computer of freshly read logs with the most frequent ones of their events."""
+        """Fills channel and computer of freshly read logs with the most frequent ones; before copies are moved away."""
         self.connection.execute(
             "UPDATE source_file SET channel = found.channel, computer = found.computer FROM ("
             " SELECT source_file_id, mode(channel ORDER BY channel) AS channel, mode(computer ORDER BY computer)"

@@ -11,7 +11,7 @@ import pyarrow as pa
 from evtxhunt import __version__
 from evtxhunt.discover import discover_files, hash_file, name_hosts, shown_path, top_folder
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA
-from evtxhunt.model import IngestSummary, LogAccount, LogCandidate, SkippedFile, SourceFile
+from evtxhunt.model import IngestSummary, LogAccount, LogCandidate, SeenBefore, SkippedFile, SourceFile
 from evtxhunt.parse import PARSER_VERSION, LogReader, newest_computer
 from evtxhunt.pipeline.manifest import INGEST_MEMORY_LIMIT, versions
 from evtxhunt.store import CaseStore, open_store
@@ -56,6 +56,8 @@ class _Ingest:
     events: int = 0
     damaged: list[tuple[str, LogAccount]] = field(default_factory=list)
     copies: list[tuple[str, str]] = field(default_factory=list)
+    seen_before: list[tuple[str, int, tuple[str, ...]]] = field(default_factory=list)
+    conflicts: int = 0
     known: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
@@ -106,6 +108,8 @@ def ingest(
         events=state.events,
         damaged=tuple(state.damaged),
         copies=tuple(state.copies),
+        seen_before=tuple(state.seen_before),
+        conflicts=state.conflicts,
         known=tuple(state.known),
         hidden=tuple(state.hidden),
         skipped=tuple(state.skipped),
@@ -179,23 +183,34 @@ def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: Ing
     """Reads one load of logs into the case in one transaction."""
     accounts: dict[int, LogAccount] = {}
     fresh = [work for work in load if work.copy_of is None]
+    seen_before: tuple[SeenBefore, ...] = ()
+    conflicts = 0
     _, first_key = store.next_ids()
     with store.transaction():
         if fresh:
             store.append_events(_event_stream(fresh, first_key, accounts, progress))
-        for work in load:
-            path = shown_path(work.source.path)
-            if work.copy_of is None:
+            for work in fresh:
+                account = accounts[work.source_file_id]
                 store.add_source_file(
-                    work.source_file_id, work.source, path, accounts[work.source_file_id], PARSER_VERSION
+                    work.source_file_id, work.source, shown_path(work.source.path), account, PARSER_VERSION
                 )
-            else:
+            fresh_ids = [work.source_file_id for work in fresh]
+            store.name_channels(fresh_ids)
+            seen_before, conflicts = store.merge_duplicates(fresh_ids)
+        # After the merge, so that the records of the original that are copies themselves are known.
+        for work in load:
+            if work.copy_of is not None:
+                path = shown_path(work.source.path)
                 store.add_copy(work.source_file_id, work.source, path, work.copy_of)
                 progress.advance(path, work.source.size, 0)
                 progress.finish_file()
-        if fresh:
-            store.name_channels([work.source_file_id for work in fresh])
     paths = store.paths()
+    for item in seen_before:
+        state.seen_before.append(
+            (paths[item.source_file_id], item.records, tuple(paths[other] for other in item.other_ids))
+        )
+        state.events -= item.records
+    state.conflicts += conflicts
     for work in load:
         path = shown_path(work.source.path)
         if work.copy_of is not None:
