@@ -21,7 +21,8 @@ from evtxhunt.model import SeenBefore
 # A conflict has the same computer, channel and EventRecordID, and another time or content. One log does not give one
 # number twice: it was cleared or made anew and counted from 1 again, the computer was put back to an earlier state or
 # set up anew under its name, or a record was changed. All are kept, for nothing here tells which is the true one. Each
-# later one is paired with the first and not with all others: a forged log must not cost the square of its records.
+# is paired with the first of its time, the first of a time with the first of all, and not each with each: a forged log
+# must not cost the square of its records.
 
 _RANK = "list_position(['live', 'rescued', 'slack', 'carved'], origin)"
 
@@ -61,7 +62,7 @@ _CANDIDATES = """
         GROUP BY ALL HAVING count(*) > 1 AND bool_or(is_new)
     ),
     wanted AS (SELECT event_key, number FROM numbered JOIN shared USING (place, channel, event_record_id))
-    SELECT event_key, number, source_file_id, header_record_id, {rank} AS rank, {content} AS content
+    SELECT event_key, number, source_file_id, header_record_id, event_time, {rank} AS rank, {content} AS content
     FROM event JOIN wanted USING (event_key) WHERE source_file_id IN ({files})
 """
 _COPIES = """
@@ -99,12 +100,13 @@ _FORGET_CONFLICTS = """
 """
 _ADD_CONFLICTS = """
     INSERT INTO event_conflict
-    SELECT first_key, event_key FROM (
-        SELECT event_key, content, first_value(event_key) OVER one AS first_key,
-            first_value(content) OVER one AS first_content
+    SELECT CASE event_key WHEN of_time_key THEN first_key ELSE of_time_key END, event_key FROM (
+        SELECT event_key, content, first_value(event_key) OVER of_number AS first_key,
+            first_value(event_key) OVER of_time AS of_time_key, first_value(content) OVER of_time AS of_time_content
         FROM candidate ANTI JOIN moved ON copy_key = candidate.event_key
-        WINDOW one AS (PARTITION BY number ORDER BY event_key)
-    ) WHERE content <> first_content
+        WINDOW of_number AS (PARTITION BY number ORDER BY event_key),
+            of_time AS (PARTITION BY number, event_time ORDER BY event_key)
+    ) WHERE event_key <> first_key AND (event_key = of_time_key OR content <> of_time_content)
 """
 _SEEN_BEFORE = """
     SELECT moved.source_file_id, count(*), list_sort(list(DISTINCT event.source_file_id))

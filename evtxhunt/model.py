@@ -250,6 +250,7 @@ class ReportSource:
     expected: int | None
     parsed: int | None
     failed: int | None
+    duplicate: int | None  # of its records, those whose event is cited from another log
     first_time: datetime | None
     last_time: datetime | None
 

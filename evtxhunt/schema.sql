@@ -161,10 +161,10 @@ CREATE TABLE event_copy (
     rendering_info VARCHAR              -- JSON of the copy's RenderingInfo, where it was forwarded
 );
 
--- Two records of one computer, channel and EventRecordID that differ in content: both are events. Where there are
--- more, one row for each but the first.
+-- Two records of one computer, channel and EventRecordID that differ in time or content: both are events. Where there
+-- are more, one row for each but the first: with the first of its time or, if that is itself, with the first of all.
 CREATE TABLE event_conflict (
-    event_key BIGINT NOT NULL,          -- the lowest key
+    event_key BIGINT NOT NULL,          -- the lower key of both
     other_event_key BIGINT NOT NULL
 );
 

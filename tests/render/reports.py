@@ -227,6 +227,7 @@ def realistic_report(**changes: Any) -> Report:
             expected=2_261 + 5_000 * number,
             parsed=2_261 + 5_000 * number - (3 if number == 2 else 0),
             failed=3 if number == 2 else 0,
+            duplicate=40 if number == 3 else 0,
             first_time=_START - timedelta(hours=5 + number),
             last_time=_START + timedelta(hours=2),
         )
@@ -242,6 +243,7 @@ def realistic_report(**changes: Any) -> Report:
             expected=None,
             parsed=None,
             failed=None,
+            duplicate=None,
         ),
     )
     place = {(source.host, source.channel): index for index, source in enumerate(sources[:-1])}
