@@ -45,7 +45,8 @@ _SECTIONS = (
                 FROM skipped_file GROUP BY ALL
             UNION ALL SELECT 'findings', level, count(*) FROM finding GROUP BY ALL
             UNION ALL SELECT 'records', unnest(['expected', 'parsed', 'rescued', 'failed', 'duplicate']),
-                unnest([sum(expected), sum(parsed), sum(rescued), sum(failed), sum(duplicate)]) FROM source_file WHERE copy_of IS NULL
+                unnest([sum(expected), sum(parsed), sum(rescued), sum(failed), sum(duplicate)])
+                FROM source_file WHERE copy_of IS NULL
         )
         SELECT coalesce(COLUMNS(* EXCLUDE (one)), MAP {}) FROM (
             SELECT 1 AS one, what, map(list(state ORDER BY state), list(number ORDER BY state)) AS states

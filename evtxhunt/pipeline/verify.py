@@ -25,8 +25,8 @@ _COUNTS_SQL = """
         (SELECT count(*) FROM finding), (SELECT count(*) FROM finding_evidence)
 """
 # Each gives (what, file, stored, now) where the case does not agree with itself. What is said of one log comes from
-# its accounts, as events or, where another log has the event, as rows of event_copy; a copy has its original's accounts,
-# and all its records are rows of event_copy.
+# its accounts, as events or, where another log has the event, as rows of event_copy; a copy has its original's
+# accounts, and all its records are rows of event_copy.
 _CHECKS_SQL = f"""
 WITH held AS (
     SELECT source_file_id, count(*) AS events FROM event GROUP BY ALL

@@ -179,8 +179,8 @@ def test_a_hostile_path_is_escaped_on_the_terminal(tmp_path: Path) -> None:
             [("event_conflict.other_event_key: rows against those whose event exists", None, "2", "1")],
         ),
         (
-            "INSERT INTO recovered_record BY NAME SELECT 1 AS source_file_id, 'slack' AS origin, 0 AS file_offset, 0 AS size,"
-            " 1 AS header_record_id, 'whole' AS state, unnest([999, 1, NULL]) AS event_key",
+            "INSERT INTO recovered_record BY NAME SELECT 1 AS source_file_id, 'slack' AS origin, 0 AS file_offset,"
+            " 0 AS size, 1 AS header_record_id, 'whole' AS state, unnest([999, 1, NULL]) AS event_key",
             [("recovered_record.event_key: rows against those whose event exists", None, "2", "1")],
         ),
         (

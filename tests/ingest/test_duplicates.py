@@ -172,14 +172,14 @@ def test_the_next_keys_are_free_after_the_last_records_became_copies(case_of: Ca
 
 def test_a_live_record_takes_the_place_of_one_from_slack(case_of: Case, tmp_path: Path) -> None:
     records = make_records(5)
-    case = case_of(a=build_log([*records[:2], changed(records[2])]), b=build_log([changed(records[2])] + records[4:]))
+    case = case_of(a=build_log([*records[:2], changed(records[2])]), b=build_log([changed(records[2]), *records[4:]]))
     assert (conflicts(case), events_and_copies(case)[1]) == ([], [(3, 2, 3)])
     with open_store(case, "1GB", __version__) as store, store.transaction():
         for statement in (
             "UPDATE event SET origin = 'slack' WHERE source_file_id = 1",
             "UPDATE source_file SET slack = 3, parsed = 0, expected = 0 WHERE source_file_id = 1",
-            "INSERT INTO recovered_record SELECT 1, 'slack', 0, record_offset, 0, header_record_id, NULL, 'whole', NULL,"
-            " event_key FROM event WHERE source_file_id = 1",
+            "INSERT INTO recovered_record SELECT 1, 'slack', 0, record_offset, 0, header_record_id, NULL, 'whole',"
+            " NULL, event_key FROM event WHERE source_file_id = 1",
             "INSERT INTO finding_evidence VALUES (1, 1), (1, 3)",
             "INSERT INTO finding BY NAME SELECT 1 AS finding_id, 'query' AS origin, 'x' AS detection_id, 'x' AS title,"
             " 'low' AS level, [] AS attack, 'x' AS summary",
