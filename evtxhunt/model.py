@@ -232,6 +232,8 @@ class ReportRecord:
     source: int  # index into Report.sources
     record_offset: int | None
     is_data_left_out: bool = False  # the case has event data that would make the report too large
+    copies: tuple[tuple[int, str], ...] = ()  # index into Report.sources, number in the record header there
+    copy_count: int = 0  # all of them; `copies` has the first
 
 
 @dataclass(frozen=True, slots=True)

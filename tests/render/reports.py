@@ -268,6 +268,8 @@ def realistic_report(**changes: Any) -> Report:
                     event_data=json.dumps(event_data),
                     source=place[host, channel],
                     record_offset=0x2200 + 640 * len(records),
+                    copies=((len(sources) - 1, str(12 + len(records))),) if host == "DC1" else (),
+                    copy_count=12 if host == "DC1" else 0,
                 )
             )
         findings.append(
