@@ -68,16 +68,14 @@ class RecordPicker:
         connection.unregister("wanted_record")
         self._place = {row[0]: index for index, row in enumerate(rows)}
         return tuple(
-            ReportRecord(
-                *row[:10],
-                source_index[row[10]],
-                *row[11:13],
-                tuple((source_index[int(log)], number) for log, number in row[13]),
-                row[14],
-            )
+            ReportRecord(*(*row[:10], source_index[row[10]], *row[11:13], _places(row[13], source_index), row[14]))
             for row in rows
         )
 
     def place(self, event_keys: Sequence[int]) -> tuple[int, ...]:
         """Indexes of those that were read."""
         return tuple(self._place[key] for key in event_keys if key in self._place)
+
+
+def _places(copies: Sequence[tuple[str, str]], source_index: Mapping[int, int]) -> tuple[tuple[int, str], ...]:
+    return tuple((source_index[int(source_file_id)], number) for source_file_id, number in copies)
