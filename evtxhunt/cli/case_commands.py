@@ -91,12 +91,12 @@ def say_summary(summary: IngestSummary, case: Path) -> None:
     _say_names("copies of a log that was read", [f"{path} = {same}" for path, same in summary.copies])
     if summary.seen_before:
         records = sum(records for _, records, _ in summary.seen_before)
-        say(f"{counted(records, 'record')} seen before in other logs, kept as copies (table event_copy):")
+        say(f"{counted(records, 'record')} seen before, kept as copies (table event_copy):")
         _say_some([f"{path}: {records:,} of {_some(others)}" for path, records, others in summary.seen_before])
     if summary.conflicts:
         say(
-            f"{counted(summary.conflicts, 'record')} DIFFER from another of the same computer, log and number:"
-            ' evtxhunt sql "FROM record_conflict"'
+            f"CONFLICTS: {counted(summary.conflicts, 'record')} of a number that another record of the same computer and"
+            ' log has, of other time or content: evtxhunt sql "FROM record_conflict"'
         )
     _say_names("hidden logs, read like the others", list(summary.hidden))
     reasons = Counter(item.reason for item in summary.skipped)

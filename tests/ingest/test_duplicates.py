@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import evtxhunt.pipeline.ingest as stage
 from evtxhunt import __version__
+from evtxhunt.cli import app
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.verify import verify
 from evtxhunt.store import open_store
@@ -62,6 +64,39 @@ def test_overlapping_logs_have_each_record_once(case_of: Case) -> None:
     )
     assert rows(case, "SELECT parsed, duplicate FROM source_file ORDER BY path") == [(5, 0), (6, 3)]
     assert conflicts(case) == []
+
+
+def test_ingest_tells_what_was_seen_before_and_what_conflicts(tmp_path: Path) -> None:
+    records = make_records(5)
+    (tmp_path / "a.evtx").write_bytes(build_log(records))
+    (tmp_path / "b.evtx").write_bytes(build_log([changed(records[1]), *records[2:]]))
+    (tmp_path / "c.evtx").write_bytes(build_log(records[:3]))
+    result = CliRunner().invoke(app, ["ingest", str(tmp_path), "--case", str(tmp_path / "case.duckdb")])
+    assert result.stderr.splitlines()[:5] == [
+        f"6 events from 3 logs (0.2 MB) into {tmp_path / 'case.duckdb'}",
+        "6 records seen before, kept as copies (table event_copy):",
+        f"  {tmp_path / 'b.evtx'}: 3 of {tmp_path / 'a.evtx'}",
+        f"  {tmp_path / 'c.evtx'}: 3 of {tmp_path / 'a.evtx'}",
+        "CONFLICTS: 1 record of a number that another record of the same computer and log has, of other time or"
+        ' content: evtxhunt sql "FROM record_conflict"',
+    ]
+
+
+def test_typed_values_and_their_text_in_a_forwarded_record_are_the_same(case_of: Case) -> None:
+    (record,) = make_records(1)
+    guid = "0f5d9c4e-1111-2222-3333-444455556666"
+    typed = (("A", values.uint32(3)), ("B", values.boolean(True)), ("C", values.guid(guid)), ("D", values.string("")))
+    texts = (("A", "3"), ("B", "true"), ("C", f"{{{guid.upper()}}}"), ("D", ""))
+    other = (("A", "4"), ("B", "true"), ("C", f"{{{guid.upper()}}}"), ("D", ""))
+    case = case_of(
+        a=build_log([changed(record, payload=EventData(typed))]),
+        b=build_log([changed(record, payload=EventData(tuple((name, values.string(text)) for name, text in texts)))]),
+        c=build_log([changed(record, payload=EventData(tuple((name, values.string(text)) for name, text in other)))]),
+    )
+    assert rows(case, "SELECT event_data FROM event WHERE event_key = 1") == [
+        (f'{{"A":3,"B":true,"C":"{guid.upper()}","D":""}}',)
+    ]
+    assert (events_and_copies(case)[1], conflicts(case)) == ([(1, 2, 1)], [(1, 3)])
 
 
 def test_a_log_of_copies_alone_has_its_channel_and_computer(case_of: Case) -> None:
