@@ -95,8 +95,8 @@ def say_summary(summary: IngestSummary, case: Path) -> None:
         _say_some([f"{path}: {records:,} of {_some(others)}" for path, records, others in summary.seen_before])
     if summary.conflicts:
         say(
-            f"CONFLICTS: {counted(summary.conflicts, 'record')} of a number that another record of the same computer and"
-            ' log has, of other time or content: evtxhunt sql "FROM record_conflict"'
+            f"CONFLICTS: {counted(summary.conflicts, 'record')} of a number that another record of the same computer"
+            ' and log has, of other time or content: evtxhunt sql "FROM record_conflict"'
         )
     _say_names("hidden logs, read like the others", list(summary.hidden))
     reasons = Counter(item.reason for item in summary.skipped)
