@@ -141,6 +141,8 @@ def merge_duplicates(
     if seen:
         for statement in _MOVE:
             connection.execute(statement.format_map(parts))
+    connection.execute("DROP TABLE candidate")
+    connection.execute("DROP TABLE moved")
     return seen, _count_conflicts(connection) - before
 
 

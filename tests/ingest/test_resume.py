@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from benchmarks.corpus import make_corpus
+from evtxhunt.chunk import CHUNK_SIZE, FILE_HEADER_SIZE
 from evtxhunt.pipeline.ingest import ingest
 from tests.logs import make_log, rows
 
@@ -25,7 +26,14 @@ def contents(case: Path) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evidence")
-    make_corpus(folder, 120 * 2**20, log_size=24 * 2**20)
+    logs, _ = make_corpus(folder, 120 * 2**20, log_size=24 * 2**20)
+    # As shadow copies would: half of the first log in the middle, half of another at the end, so that copies and events
+    # come in different loads.
+    for log, name in ((logs[0], "log0002-older.evtx"), (logs[3], "older.evtx")):
+        content = log.read_bytes()
+        (folder / name).write_bytes(
+            content[:FILE_HEADER_SIZE] + content[-len(content) // 2 // CHUNK_SIZE * CHUNK_SIZE :]
+        )
     return folder
 
 
@@ -33,6 +41,10 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(evidence: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     case = tmp_path_factory.mktemp("whole") / "case.duckdb"
     ingest([evidence], case)
+    assert rows(case, "SELECT parse_path(path)[-1] FROM source_file WHERE duplicate = parsed ORDER BY ALL") == [
+        ("log0002-older.evtx",),
+        ("older.evtx",),
+    ]
     return contents(case)
 
 

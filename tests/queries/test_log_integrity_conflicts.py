@@ -71,6 +71,13 @@ def test_numbers_used_again_at_another_time_are_two_histories(look: Look) -> Non
     assert "virtual machine" in row["innocent_causes"]
 
 
+def test_a_number_used_twice_in_one_file_is_said_to_be(look: Look) -> None:
+    found = look(log=build_log(renumber_as_export([*make_records(3), *later(3, 2)])))
+    row = found["log"]["number_used_again"]
+    assert (row["occurrences"], row["event_keys"]) == (4, [1, 2, 4, 5])
+    assert row["meaning"].startswith("4 records have EventRecordIDs of others in this log, of another time")
+
+
 def test_a_copy_of_the_true_record_is_named_too(look: Look) -> None:
     found = look(log=build_log(make_records(9)), other=build_log(forged(range(4, 5))), older=build_log(make_records(5)))
     assert [list(found[name]) for name in ("log", "older", "other")] == [["content_differs_checksums_fit"]] * 3
