@@ -150,6 +150,23 @@ _HOT_FIELDS: dict[str, tuple[str, str]] = {
     "target_image": ("TargetImage", _TEXT),
 }
 
+# No part of what a record says of itself: its identity, which is compared apart; what tells of the file that holds it
+# (an export numbers and dates the headers anew) or of the collector (RenderingInfo, the host's label).
+_NOT_CONTENT = {
+    *("event_key", "source_file_id", "event_record_id", "header_record_id", "record_offset", "written_time"),
+    *("origin", "host", "computer", "channel", "event_data", "rendering_info"),
+}
+# A forwarded record holds its values as text, a local one typed: 3 and "3", true and "true", null and "", a GUID with
+# and without braces are the same value. Inside a JSON text quotes are escaped, so that no two texts become one by this.
+_VALUES_AS_TEXT = r"""regexp_replace(regexp_replace(replace(event_data, ':null', ':""'),
+    ':(-?[0-9.]+|true|false)([,}])', ':"\1"\2', 'g'), '"\{([0-9A-Fa-f-]{36})\}"', '"\1"', 'g')"""
+
+
+def content_sql() -> str:
+    """SQL over `event` for the SHA-256, as hex, of all that makes one record another than the next."""
+    columns = ", ".join(column for column in _COLUMNS if column not in _NOT_CONTENT)
+    return f"sha256(to_json(row({columns}, {_VALUES_AS_TEXT})))"
+
 
 def insert_events_sql() -> str:
     """INSERT into `event` from a registered stream `event_stream` of EVENT_STREAM_SCHEMA."""

@@ -74,15 +74,27 @@ class ChannelCount:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenBefore:
+    """Records of one log that became copies of events of other logs, or of its own."""
+
+    source_file_id: int
+    records: int
+    counted_records: int  # of these, live and rescued ones
+    other_ids: tuple[int, ...]  # source_file_id of those logs
+
+
+@dataclass(frozen=True, slots=True)
 class IngestSummary:
     """What one ingest did to a case."""
 
     read_files: int
     read_bytes: int
-    events: int
+    events: int  # that the case has now more
     damaged: tuple[tuple[str, LogAccount], ...]  # path, account with what could not be read
     recovered: tuple[tuple[str, LogAccount], ...]  # path, account with what was rescued, found in slack or carved
     copies: tuple[tuple[str, str], ...]  # path, path of the same content
+    seen_before: tuple[tuple[str, int, tuple[str, ...]], ...]  # path, its records that are copies, paths of the events
+    conflicts: int  # pairs of records that differ under one number, that the case has now more
     known: tuple[str, ...]  # paths ingested by an earlier run
     hidden: tuple[str, ...]
     skipped: tuple[SkippedFile, ...]
@@ -193,6 +205,8 @@ class ReportRecord:
     source: int  # index into Report.sources
     record_offset: int | None
     is_data_left_out: bool = False  # the case has event data that would make the report too large
+    copies: tuple[tuple[int, str], ...] = ()  # index into Report.sources, number in the record header there
+    copy_count: int = 0  # all of them; `copies` has the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +225,7 @@ class ReportSource:
     expected: int | None
     parsed: int | None
     failed: int | None
+    duplicate: int | None  # of its records, those whose event is cited from another log
     first_time: datetime | None
     last_time: datetime | None
 

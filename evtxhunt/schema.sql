@@ -169,19 +169,33 @@ CREATE TABLE event (
 );
 
 -- Where else a record was seen: other files with the same content, backups, shadow copies, slack, carved chunks.
+-- The rules of what is a copy and what a conflict are in evtxhunt/duplicates.py.
 CREATE TABLE event_copy (
-    event_key BIGINT NOT NULL,
+    event_key BIGINT NOT NULL,          -- the event: the live record before one from slack, then the one met first
     source_file_id INTEGER NOT NULL,
     header_record_id UBIGINT,
     record_offset BIGINT,               -- bytes from the start of that file
     origin VARCHAR NOT NULL,            -- of the copy, as in event
-    rendering_info VARCHAR              -- JSON, where the copy was forwarded and the event was not
+    rendering_info VARCHAR              -- JSON of the copy's RenderingInfo, where it was forwarded
 );
 
--- Two records of one computer, channel and EventRecordID that differ in content: both are events.
+-- Two records of one computer, channel and EventRecordID that differ in time or content: both are events. Where there
+-- are more, one row for each but the first: with the first of its time or, if that is itself, with the first of all.
 CREATE TABLE event_conflict (
-    event_key BIGINT NOT NULL,          -- the one met first
+    event_key BIGINT NOT NULL,          -- the lower key of both
     other_event_key BIGINT NOT NULL
+);
+
+-- Which EventRecordIDs a file holds of which log, its copies of records included. Not those without a number, computer
+-- or channel.
+CREATE TABLE record_span (
+    source_file_id INTEGER NOT NULL,
+    computer VARCHAR NOT NULL,          -- as written
+    channel VARCHAR NOT NULL,
+    first_number UBIGINT NOT NULL,      -- EventRecordID
+    last_number UBIGINT NOT NULL,
+    records BIGINT NOT NULL,
+    numbers BIGINT NOT NULL             -- different EventRecordIDs among them
 );
 
 -- What the detections found; dropped and made again by each `detect`.

@@ -15,11 +15,14 @@ import duckdb
 import pyarrow as pa
 
 from evtxhunt.case_file import SCHEMA_VERSION, attach_case, check_schema, closing_case
+from evtxhunt.duplicates import merge_duplicates
 from evtxhunt.errors import CaseError
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA, insert_events_sql, written_time_sql
 from evtxhunt.log_model import ChunkAccount, LogAccount, ParseFailure, RecoveredRecord
-from evtxhunt.model import ChannelCount, DetectionRun, SkippedFile, SourceFile
+from evtxhunt.model import ChannelCount, DetectionRun, SeenBefore, SkippedFile, SourceFile
 from evtxhunt.resources import schema_sql
+
+_RENDERED = "(parsed + rescued + coalesce(slack, 0) + coalesce(carved, 0))"
 
 
 @contextmanager
@@ -110,10 +113,11 @@ class CaseStore:
     def next_ids(self) -> tuple[int, int]:
         """The next free source_file_id and event_key, both from 1."""
         row = self.connection.execute(
-            "SELECT (SELECT coalesce(max(source_file_id), 0) + 1 FROM source_file),"
-            " (SELECT coalesce(max(event_key), 0) + 1 FROM event)"
+            # Each rendered record took a key; those that became copies are no longer in `event`.
+            "SELECT coalesce(max(source_file_id), 0) + 1,"
+            f" coalesce(sum({_RENDERED}) FILTER (copy_of IS NULL), 0)::BIGINT + 1 FROM source_file"
         ).fetchone()
-        assert row is not None  # scalar subqueries always give one row
+        assert row is not None  # aggregates always give one row
         return int(row[0]), int(row[1])
 
     def append_events(self, batches: Iterator[pa.RecordBatch]) -> None:
@@ -187,26 +191,50 @@ class CaseStore:
             "UPDATE source_file SET slack = ? WHERE coalesce(copy_of, source_file_id) = ?",
             [account.slack, source_file_id],
         )
-        self._add_failures(source_file_id, account.failures)
+        if account.failures:
+            self._add_failures(source_file_id, account.failures)
+            self.connection.execute(
+                "UPDATE source_file SET status = 'damaged' WHERE source_file_id = ?", [source_file_id]
+            )
         self._add_recovered(source_file_id, account.recovered, first_key)
 
     def add_copy(self, source_file_id: int, source: SourceFile, shown_path: str, copy_of: int) -> None:
         """Remembers a log whose content is already there, and that each of its records was seen again."""
         self.connection.execute(
             "INSERT INTO source_file BY NAME SELECT * REPLACE (? AS source_file_id, ? AS path, 'copy' AS status,"
-            " ? AS copy_of, ? AS host, ? AS is_hidden, parsed + rescued AS duplicate) FROM source_file"
+            f" ? AS copy_of, ? AS host, ? AS is_hidden, {_RENDERED} AS duplicate) FROM source_file"
             " WHERE source_file_id = ?",
             [source_file_id, shown_path, copy_of, source.host, source.is_hidden, copy_of],
         )
+        self._copy_records(source_file_id, copy_of)
+
+    def renew_copies(self, original_ids: Sequence[int]) -> None:
+        """Remembers of each copy of these logs what has come to its original. Part of the caller's transaction."""
+        copies = self.connection.execute(
+            "SELECT source_file_id, copy_of FROM source_file WHERE list_contains(?::INTEGER[], copy_of) ORDER BY ALL",
+            [list(original_ids)],
+        ).fetchall()
+        for copy_id, original_id in copies:
+            self.connection.execute("DELETE FROM event_copy WHERE source_file_id = ?", [copy_id])
+            self.connection.execute(
+                f"UPDATE source_file SET duplicate = {_RENDERED} WHERE source_file_id = ?", [copy_id]
+            )
+            self._copy_records(copy_id, original_id)
+
+    def _copy_records(self, copy_id: int, original_id: int) -> None:
         self.connection.execute(
-            "INSERT INTO event_copy SELECT event_key, ?, header_record_id, record_offset, origin, NULL FROM event"
-            " WHERE source_file_id = ?"
-            " ORDER BY event_key",
-            [source_file_id, copy_of],
+            "INSERT INTO event_copy SELECT event_key, $new AS source_file_id, header_record_id, record_offset, origin,"
+            " rendering_info FROM event WHERE source_file_id = $original UNION ALL BY NAME"
+            " SELECT * REPLACE ($new AS source_file_id) FROM event_copy WHERE source_file_id = $original",
+            {"new": copy_id, "original": original_id},
         )
 
+    def merge_duplicates(self, source_file_ids: Sequence[int]) -> tuple[tuple[SeenBefore, ...], int]:
+        """See `duplicates.merge_duplicates`. Part of the caller's transaction, after add_source_file of these logs."""
+        return merge_duplicates(self.connection, source_file_ids)
+
     def name_channels(self, source_file_ids: Sequence[int]) -> None:
-        """Fills channel and computer of freshly read logs with the most frequent ones of their events."""
+        """Fills channel and computer of freshly read logs with the most frequent ones; before copies are moved away."""
         self.connection.execute(
             "UPDATE source_file SET channel = found.channel, computer = found.computer FROM ("
             " SELECT source_file_id, mode(channel ORDER BY channel) AS channel, mode(computer ORDER BY computer)"

@@ -109,13 +109,20 @@ async function copyText(text, made) {
   made.textContent = "Copied";
 }
 
+// Where else the record is, a text each; the number is that of the record's header there.
+function copyTexts(record) {
+  const texts = record.copies.map(([source, number]) => `${data.sources[source][1]} (header #${number})`);
+  const more = record.copy_count - texts.length;
+  return more > 0 ? [...texts, `${count(more, "more place")}: table event_copy`] : texts;
+}
+
 // The record as text for a ticket: where it is from, and its data as the log has it.
 function recordText(record, index, eventData) {
   const [, path, sha256] = data.sources[record.source];
   return [
     `Cite: ${citation(index)}`, `Computer: ${record.computer}`, `Time: ${timeText(record.event_time)}`, `Log: ${path}`, `SHA-256: ${sha256}`,
     `Channel: ${record.channel}`, `Provider: ${record.provider}`, `EventID: ${record.event_id}`, `EventRecordID: ${record.event_record_id}`,
-    `Offset: ${record.record_offset}`, `Event data: ${eventData ?? ""}`,
+    `Offset: ${record.record_offset}`, ...copyTexts(record).map((text) => `Also in: ${text}`), `Event data: ${eventData ?? ""}`,
   ].map((line) => visible(line).textContent).join("\n");
 }
 
@@ -137,6 +144,7 @@ async function rawRecord(index) {
     ["Log", show(path), "wide"],
     ["SHA-256 of the log", show(sha256), "wide"],
     ["Offset in the log", offset === null ? unknown() : `${count(offset, "byte")} (0x${offset.toString(16)})`],
+    ...copyTexts(record).map((text) => ["Also in", show(text), "wide"]),
   ]));
   raw.append(button("Copy this record", { class: "copy-button" }, (event) => copyText(recordText(record, index, eventData), event.currentTarget)));
   if (eventData === null) {

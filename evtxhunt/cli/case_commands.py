@@ -1,6 +1,7 @@
 """Commands about a case as a whole: ingest, info, verify."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -128,6 +129,15 @@ def say_summary(summary: IngestSummary, case: Path) -> None:
     if summary.known:
         say(f"{len(summary.known):,} logs were in the case already")
     _say_names("copies of a log that was read", [f"{path} = {same}" for path, same in summary.copies])
+    if summary.seen_before:
+        records = sum(records for _, records, _ in summary.seen_before)
+        say(f"{counted(records, 'record')} seen before, kept as copies (table event_copy):")
+        _say_some([f"{path}: {records:,} of {_some(others)}" for path, records, others in summary.seen_before])
+    if summary.conflicts:
+        say(
+            f"CONFLICTS: {counted(summary.conflicts, 'record')} of a number that another record of the same computer"
+            ' and log has, of other time or content: evtxhunt sql "FROM record_conflict"'
+        )
     _say_names("hidden logs, read like the others", list(summary.hidden))
     reasons = Counter(item.reason for item in summary.skipped)
     for reason in sorted(reasons):
@@ -158,6 +168,14 @@ def _say_names(what: str, names: list[str]) -> None:
     if not names:
         return
     say(f"{len(names):,} {what}:")
+    _say_some(names)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:2]) + (f" and {len(names) - 2:,} more" if len(names) > 2 else "")
+
+
+def _say_some(names: list[str]) -> None:
     for name in names[:_MOST_NAMED]:
         say(f"  {escape_terminal(name)}")
     if len(names) > _MOST_NAMED:

@@ -17,7 +17,7 @@ from evtxhunt.errors import EvtxhuntError
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA
 from evtxhunt.fast_parser import PARSER_VERSION
 from evtxhunt.log_model import LogAccount
-from evtxhunt.model import IngestSummary, LogCandidate, SkippedFile, SourceFile
+from evtxhunt.model import IngestSummary, LogCandidate, SeenBefore, SkippedFile, SourceFile
 from evtxhunt.parse import LogReader, newest_computer
 from evtxhunt.pipeline.manifest import INGEST_MEMORY_LIMIT, versions
 from evtxhunt.store import CaseStore, open_store
@@ -65,6 +65,8 @@ class _Ingest:
     damaged: list[tuple[str, LogAccount]] = field(default_factory=list)
     recovered: list[tuple[str, LogAccount]] = field(default_factory=list)
     copies: list[tuple[str, str]] = field(default_factory=list)
+    seen_before: list[tuple[str, int, tuple[str, ...]]] = field(default_factory=list)
+    conflicts: int = 0
     known: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
@@ -133,6 +135,8 @@ def ingest(
         damaged=tuple(state.damaged),
         recovered=tuple(state.recovered),
         copies=tuple(state.copies),
+        seen_before=tuple(state.seen_before),
+        conflicts=state.conflicts,
         known=tuple(state.known),
         hidden=tuple(state.hidden),
         skipped=tuple(state.skipped),
@@ -212,25 +216,37 @@ def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: Ing
     accounts: dict[int, LogAccount] = {}
     first_keys: dict[int, int] = {}
     fresh = [work for work in load if work.copy_of is None]
+    seen_before: tuple[SeenBefore, ...] = ()
+    conflicts = 0
     _, first_key = store.next_ids()
     with store.transaction():
         if fresh:
             store.append_events(_event_stream(fresh, first_key, accounts, first_keys, state, progress))
-        for work in load:
-            path = shown_path(work.source.path)
-            if work.copy_of is None:
+            for work in fresh:
                 account, key = accounts[work.source_file_id], first_keys[work.source_file_id]
                 if work.only_slack:
                     store.add_slack(work.source_file_id, account, key)
                 else:
+                    path = shown_path(work.source.path)
                     store.add_source_file(work.source_file_id, work.source, path, account, PARSER_VERSION, key)
-            else:
+            fresh_ids = [work.source_file_id for work in fresh]
+            store.name_channels(fresh_ids)
+            seen_before, conflicts = store.merge_duplicates(fresh_ids)
+            store.renew_copies([work.source_file_id for work in fresh if work.only_slack])
+        # After the merge, so that the records of the original that are copies themselves are known.
+        for work in load:
+            if work.copy_of is not None:
+                path = shown_path(work.source.path)
                 store.add_copy(work.source_file_id, work.source, path, work.copy_of)
                 progress.advance(path, work.source.size, 0)
                 progress.finish_file()
-        if fresh:
-            store.name_channels([work.source_file_id for work in fresh])
     paths = store.paths()
+    for item in seen_before:
+        state.seen_before.append(
+            (paths[item.source_file_id], item.records, tuple(paths[other] for other in item.other_ids))
+        )
+        state.events -= item.counted_records
+    state.conflicts += conflicts
     for work in load:
         path = shown_path(work.source.path)
         if work.copy_of is not None:

@@ -44,8 +44,9 @@ _SECTIONS = (
             UNION ALL SELECT 'skipped_files', regexp_replace(reason, '(: | as ).*', '', 's'), count(*)
                 FROM skipped_file GROUP BY ALL
             UNION ALL SELECT 'findings', level, count(*) FROM finding GROUP BY ALL
-            UNION ALL SELECT 'records', unnest(['expected', 'parsed', 'rescued', 'failed']),
-                unnest([sum(expected), sum(parsed), sum(rescued), sum(failed)]) FROM source_file WHERE copy_of IS NULL
+            UNION ALL SELECT 'records', unnest(['expected', 'parsed', 'rescued', 'failed', 'duplicate']),
+                unnest([sum(expected), sum(parsed), sum(rescued), sum(failed), sum(duplicate)])
+                FROM source_file WHERE copy_of IS NULL
         )
         SELECT coalesce(COLUMNS(* EXCLUDE (one)), MAP {}) FROM (
             SELECT 1 AS one, what, map(list(state ORDER BY state), list(number ORDER BY state)) AS states

@@ -24,7 +24,7 @@ from evtxhunt.store import open_store
 
 # What the commands show of every case, each in a fixed order.
 SOURCES_SQL = """
-    SELECT source_file_id, path, host, computer, channel, status, expected, parsed, failed, size, sha256
+    SELECT source_file_id, path, host, computer, channel, status, expected, parsed, failed, duplicate, size, sha256
     FROM source_file ORDER BY path, source_file_id
 """
 TOTALS_SQL = """

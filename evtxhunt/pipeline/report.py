@@ -189,8 +189,8 @@ def _sources(connection: duckdb.DuckDBPyConnection) -> tuple[ReportSource, ...]:
     rows = connection.execute(
         """
         SELECT s.source_file_id, s.path, s.sha256, s.size, s.status, s.copy_of, s.host, s.computer, s.channel,
-            s.expected, s.parsed, s.failed, min(e.event_time), max(e.event_time)
-        FROM source_file AS s LEFT JOIN event AS e ON e.source_file_id = coalesce(s.copy_of, s.source_file_id)
+            s.expected, s.parsed, s.failed, s.duplicate, min(e.event_time), max(e.event_time)
+        FROM source_file AS s LEFT JOIN file_record AS e ON e.source_file_id = coalesce(s.copy_of, s.source_file_id)
         GROUP BY ALL ORDER BY s.path, s.source_file_id
         """
     ).fetchall()

@@ -13,6 +13,8 @@ _MOST_EVENT_DATA = 100_000_000
 MOST_RECORDS_EACH = 25
 # Names have tens of characters; a forged record may claim tens of thousands, in each of 100,000 records.
 LONGEST_NAME = 500
+# A log may be in dozens of shadow copies; all of them are in event_copy.
+_MOST_COPIES = 10
 
 
 def cut_sql(column: str, length: int) -> str:
@@ -50,16 +52,30 @@ class RecordPicker:
                 SELECT event.*,
                     sum(coalesce(len(event_data), 0)) OVER (ORDER BY rank, event_key) <= {_MOST_EVENT_DATA} AS fits
                 FROM event JOIN wanted_record USING (event_key)
+            ),
+            copied AS (
+                SELECT event_key, count(*) AS copy_count,
+                    list([source_file_id::VARCHAR, coalesce(event_copy.header_record_id::VARCHAR, '?')]
+                        ORDER BY source_file_id, record_offset)[:{_MOST_COPIES}] AS copies
+                FROM event_copy JOIN wanted_record USING (event_key) GROUP BY event_key
             )
             SELECT event_key, event_time, {_NAMES}, event_id, event_record_id, {cut_sql("user_sid", LONGEST_NAME)},
-                CASE WHEN fits THEN event_data END, source_file_id, record_offset, event_data IS NOT NULL AND NOT fits
-            FROM sized ORDER BY event_key
+                CASE WHEN fits THEN event_data END, source_file_id, record_offset, event_data IS NOT NULL AND NOT fits,
+                coalesce(copies, []), coalesce(copy_count, 0)
+            FROM sized LEFT JOIN copied USING (event_key) ORDER BY event_key
             """
         ).fetchall()
         connection.unregister("wanted_record")
         self._place = {row[0]: index for index, row in enumerate(rows)}
-        return tuple(ReportRecord(*(*row[:10], source_index[row[10]], *row[11:])) for row in rows)
+        return tuple(
+            ReportRecord(*(*row[:10], source_index[row[10]], *row[11:13], _places(row[13], source_index), row[14]))
+            for row in rows
+        )
 
     def place(self, event_keys: Sequence[int]) -> tuple[int, ...]:
         """Indexes of those that were read."""
         return tuple(self._place[key] for key in event_keys if key in self._place)
+
+
+def _places(copies: Sequence[tuple[str, str]], source_index: Mapping[int, int]) -> tuple[tuple[int, str], ...]:
+    return tuple((source_index[int(source_file_id)], number) for source_file_id, number in copies)

@@ -25,10 +25,11 @@ _COUNTS_SQL = """
         (SELECT count(*) FROM finding), (SELECT count(*) FROM finding_evidence)
 """
 # Each gives (what, file, stored, now) where the case does not agree with itself. What is said of one log comes from
-# its accounts; a copy has its original's accounts, and its records are rows of event_copy.
+# its accounts, as events or, where another log has the event, as rows of event_copy; a copy has its original's
+# accounts, and all its records are rows of event_copy.
 _CHECKS_SQL = f"""
 WITH held AS (
-    SELECT source_file_id, count(*) AS events FROM event WHERE origin IN ('live', 'rescued') GROUP BY ALL
+    SELECT source_file_id, count(*) AS events FROM event GROUP BY ALL
 ),
 failing AS (
     SELECT source_file_id, count(*) AS failures, count(*) FILTER (scope = 'record') AS records
@@ -36,14 +37,15 @@ failing AS (
 ),
 copied AS (SELECT source_file_id, count(*) AS events FROM event_copy GROUP BY ALL),
 log AS (
-    SELECT source_file.*, coalesce(held.events, 0) AS events, coalesce(failures, 0) AS failures,
+    SELECT source_file.*, parsed + rescued + coalesce(slack, 0) + coalesce(carved, 0) AS rendered,
+        coalesce(held.events, 0) AS events, coalesce(failures, 0) AS failures,
         coalesce(records, 0) AS failed_records, coalesce(copied.events, 0) AS copied_events
     FROM source_file LEFT JOIN held USING (source_file_id) LEFT JOIN failing USING (source_file_id)
     LEFT JOIN copied USING (source_file_id)
 ),
 original AS (FROM log WHERE copy_of IS NULL),
 twin AS (
-    SELECT log.*, original.source_file_id AS original_id, original.events AS original_events,
+    SELECT log.*, original.source_file_id AS original_id, original.rendered AS original_rendered,
         original.sha256 AS original_sha256, original.size AS original_size,
         concat_ws(' + ', original.parsed, original.rescued, original.failed) AS original_accounts
     FROM log LEFT JOIN original ON original.source_file_id = log.copy_of WHERE log.copy_of IS NOT NULL
@@ -52,8 +54,11 @@ SELECT 'records: expected against parsed + rescued + failed' AS what, path AS fi
     (parsed + rescued + failed)::VARCHAR AS now
 FROM original WHERE expected IS DISTINCT FROM parsed + rescued + failed
 UNION ALL
-SELECT 'records: parsed + rescued against events', path, (parsed + rescued)::VARCHAR, events::VARCHAR
-FROM original WHERE parsed + rescued IS DISTINCT FROM events
+SELECT 'records: rendered against events + copies', path, rendered::VARCHAR, concat_ws(' + ', events, copied_events)
+FROM original WHERE rendered IS DISTINCT FROM events + copied_events
+UNION ALL
+SELECT 'records: duplicate against event_copy', path, duplicate::VARCHAR, copied_events::VARCHAR
+FROM original WHERE duplicate IS DISTINCT FROM copied_events
 UNION ALL
 SELECT 'records: failed against those listed in parse_failure', path, least(failed, {MOST_LISTED})::VARCHAR,
     failed_records::VARCHAR
@@ -71,8 +76,8 @@ UNION ALL
 SELECT 'copy: accounts against its original', path, concat_ws(' + ', parsed, rescued, failed), original_accounts
 FROM twin WHERE original_id IS NOT NULL AND concat_ws(' + ', parsed, rescued, failed) <> original_accounts
 UNION ALL
-SELECT 'copy: records of its original against event_copy', path, original_events::VARCHAR, copied_events::VARCHAR
-FROM twin WHERE original_id IS NOT NULL AND original_events <> copied_events
+SELECT 'copy: records of its original against event_copy', path, original_rendered::VARCHAR, copied_events::VARCHAR
+FROM twin WHERE original_id IS NOT NULL AND original_rendered <> copied_events
 UNION ALL
 SELECT 'findings of ' || detection_run.detection_id, NULL, findings::VARCHAR, count(finding_id)::VARCHAR
 FROM detection_run LEFT JOIN finding USING (detection_id)
@@ -87,6 +92,11 @@ _REFERENCES = (
     ("parse_failure", "source_file_id", "source_file", "source_file_id"),
     ("event_copy", "source_file_id", "source_file", "source_file_id"),
     ("event_copy", "event_key", "event", "event_key"),
+    ("event_conflict", "event_key", "event", "event_key"),
+    ("event_conflict", "other_event_key", "event", "event_key"),
+    ("recovered_record", "event_key", "event", "event_key"),
+    ("recovered_record", "source_file_id", "source_file", "source_file_id"),
+    ("record_span", "source_file_id", "source_file", "source_file_id"),
     ("finding_evidence", "event_key", "event", "event_key"),
     ("finding_evidence", "finding_id", "finding", "finding_id"),
 )
@@ -205,8 +215,8 @@ def _dangling_sql(table: str, column: str, other: str, other_column: str) -> str
     return f"""
         SELECT '{table}.{column}: rows against those whose {other} exists', NULL, any_value(total)::VARCHAR,
             (any_value(total) - count(*))::VARCHAR
-        FROM (SELECT {column} AS wanted FROM {table}) ANTI JOIN {other} ON {other}.{other_column} = wanted,
-            (SELECT count(*) AS total FROM {table})
+        FROM (SELECT {column} AS wanted FROM {table} WHERE {column} IS NOT NULL)
+            ANTI JOIN {other} ON {other}.{other_column} = wanted, (SELECT count({column}) AS total FROM {table})
         HAVING count(*) > 0
     """
 

@@ -307,8 +307,9 @@ def _sources(report: Report) -> list[str]:
 
 def _source_entry(source: ReportSource) -> list[str]:
     copy = f" of source {source.copy_of}" if source.copy_of is not None else ""
+    copies = f" ({source.duplicate:,} as copies)" if source.duplicate and source.copy_of is None else ""
     return [
         f"- **{source.source_file_id}** {code(source.path, 200)}: {code(source.channel)}, {source.size:,} bytes,"
-        f" {plain_or_code(source.status)}{copy}, {_number(source.parsed)} of {_number(source.expected)} records,"
-        f" SHA-256 {code(source.sha256)}"
+        f" {plain_or_code(source.status)}{copy}, {_number(source.parsed)} of {_number(source.expected)} records"
+        f"{copies}, SHA-256 {code(source.sha256)}"
     ]

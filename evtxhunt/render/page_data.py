@@ -44,6 +44,8 @@ _RECORD_FIELDS = (
     "source",
     "record_offset",
     "is_data_left_out",
+    "copies",
+    "copy_count",
 )
 _LINE_FIELDS = (
     "event_time",

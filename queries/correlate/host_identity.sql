@@ -24,7 +24,11 @@ span AS (
 ),
 in_file AS (
     SELECT source_file_id, computer, min(first_time) AS first_time, max(last_time) AS last_time, sum(events)::BIGINT AS records
-    FROM named GROUP BY ALL
+    FROM (
+        SELECT source_file_id, computer, first_time, last_time, events FROM named
+        UNION ALL
+        SELECT source_file_id, lower(computer), event_time, event_time, 1 FROM file_record WHERE is_copy AND computer IS NOT NULL
+    ) GROUP BY ALL
 )
 SELECT computer, 'name' AS kind, short_name AS value, first_time, last_time, records, 'System/Computer' AS basis,
     EXISTS (SELECT 1 FROM span AS other WHERE other.short_name = span.short_name AND other.computer <> span.computer) AS is_conflicting

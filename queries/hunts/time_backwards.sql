@@ -8,6 +8,6 @@
 -- default = 5
 -- description = "Only steps back of so many minutes at least; records of several threads lie milliseconds apart"
 -- ---
-SELECT computer, channel, last_number, next_number, from_time, to_time, step_back, event_keys
+SELECT DISTINCT computer, channel, last_number, next_number, from_time, to_time, step_back, event_keys
 FROM time_step_back WHERE step_back > to_minutes($min_minutes)
 ORDER BY step_back DESC, event_keys

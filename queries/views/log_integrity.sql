@@ -13,7 +13,7 @@ held AS (
         -- An export counts its records from 1 and is closed: once the two numbers part, the header's stays the smaller one.
         renumbered = count(*) OR renumbered > 0 AND NOT any_value(is_dirty) AND bool_and(header_record_id <= event_record_id) AND min(header_record_id) FILTER (header_record_id <> event_record_id)
             > max(header_record_id) FILTER (header_record_id = event_record_id) AS is_export
-    FROM event JOIN log USING (source_file_id) WHERE origin IN ('live', 'rescued') GROUP BY ALL
+    FROM file_record JOIN log USING (source_file_id) WHERE origin IN ('live', 'rescued') GROUP BY ALL
 ),
 -- The reasons are those that the reader of logs gives (evtxhunt/parse.py).
 lost AS (
@@ -26,15 +26,14 @@ lost AS (
     FROM parse_failure GROUP BY ALL
 ),
 span AS (
-    SELECT source_file_id, coalesce(lower(computer), '') AS place, channel, min(event_record_id) AS first_number, max(event_record_id) AS final_number,
-        bool_and(coalesce(header_record_id = event_record_id, false)) AS is_whole
-    FROM event GROUP BY ALL
+    SELECT source_file_id, coalesce(lower(computer), '') AS place, channel, min(event_record_id) AS first_number, max(event_record_id) AS final_number
+    FROM file_record GROUP BY ALL
 ),
--- Where record_hole does not look: one file of the log that is numbered anew is enough.
-unjudged AS (SELECT place, channel FROM span GROUP BY ALL HAVING NOT bool_and(is_whole)),
+-- Where record_hole does not look: one record that only files numbered anew have is enough.
+unjudged AS (SELECT coalesce(place, '') AS place, channel FROM log_numbering WHERE NOT is_whole),
 clearing AS (
-    SELECT event.source_file_id, lower(log_cleared.computer) AS place, log_cleared.channel, cleared_channel, log_cleared.event_time, user_name, log_cleared.event_key
-    FROM log_cleared JOIN event USING (event_key)
+    SELECT file_record.source_file_id, lower(log_cleared.computer) AS place, log_cleared.channel, cleared_channel, log_cleared.event_time, user_name, log_cleared.event_key
+    FROM log_cleared JOIN file_record USING (event_key)
 ),
 -- The log that a clearing emptied: the file that holds the record, and other files of that log with records from after it.
 emptied AS (
@@ -69,6 +68,15 @@ riddle AS (
             ON hole.place = clearing.place AND hole.channel = clearing.cleared_channel AND hole.to_time >= clearing.event_time
     WHERE missing > coalesce(failed, 0) AND coalesce(clearing.event_time < hole.from_time, true)
 ),
+-- Each record of a conflict in each file that has it, against each file that has the other.
+conflict AS (
+    SELECT own.source_file_id, own_key, other_key, CASE WHEN NOT is_same_time THEN 'number_used_again' WHEN is_comparable THEN 'content_differs_checksums_fit' ELSE 'content_differs' END AS reason,
+        differs, log.path AS other_path, log.source_file_id = own.source_file_id AS is_inside
+    FROM (SELECT event_key AS own_key, other_event_key AS other_key, is_same_time, is_comparable, differs FROM record_conflict
+          UNION ALL SELECT other_event_key, event_key, is_same_time, is_comparable, differs FROM record_conflict)
+        JOIN file_record AS own ON own.event_key = own_key JOIN file_record AS other ON other.event_key = other_key
+        JOIN log ON log.source_file_id = other.source_file_id
+),
 found(source_file_id, reason, occurrences, meaning, event_keys) AS (
     -- Several files may hold the record of one clearing.
     SELECT source_file_id, CASE WHEN is_own THEN 'log_cleared' ELSE 'other_log_cleared' END, count(DISTINCT concat_ws(' ', event_time, cleared_channel)),
@@ -76,7 +84,7 @@ found(source_file_id, reason, occurrences, meaning, event_keys) AS (
             || coalesce(show_span(min(event_time), max(event_time)), 'at an unknown time')
             || coalesce(' by ' || name_list(list(DISTINCT user_name) FILTER (user_name IS NOT NULL), 3), '')
             || ': what was in it before is gone unless it was archived',
-        list_sort(list(event_key))
+        list_sort(list(DISTINCT event_key))
     FROM emptied GROUP BY source_file_id, is_own
     UNION ALL
     SELECT source_file_id, CASE WHEN chunk_crc_mismatches = 0 AND is_header_crc_valid IS NOT NULL THEN 'records_gone_checksums_fit' ELSE 'records_gone' END, gone,
@@ -149,16 +157,28 @@ found(source_file_id, reason, occurrences, meaning, event_keys) AS (
             || CASE WHEN max(step_back) >= INTERVAL 2 DAY THEN max(epoch(step_back))::BIGINT // 86400 || ' days' ELSE max(epoch(step_back))::BIGINT // 60 || ' minutes' END || ', ' || show_span(min(to_time), max(from_time)),
         list_sort(list_distinct(flatten(arg_max(event_keys, (step_back, -event_keys[2]), 10))))
     FROM time_step_back WHERE step_back > INTERVAL 5 MINUTE GROUP BY source_file_id
+    UNION ALL
+    SELECT source_file_id, reason, count(DISTINCT own_key), counted(count(DISTINCT own_key), 'record') || CASE WHEN count(DISTINCT own_key) = 1 THEN ' has the EventRecordID of another in ' ELSE ' have EventRecordIDs of others in ' END
+            || concat_ws(' and ', CASE WHEN bool_or(is_inside) THEN 'this log' END, name_list(list(DISTINCT path_end(other_path, 60)) FILTER (NOT is_inside), 3))
+            || CASE reason WHEN 'number_used_again' THEN ', of another time, as where a log has two histories'
+                ELSE ', of the same time, and they differ in ' || name_list(list_sort(list_distinct(flatten(list(differs)))), 9)
+                    || CASE reason WHEN 'content_differs' THEN '' ELSE ', though the checksums fit, as where one of them was changed' END END
+            || ': view record_conflict has both side by side',
+        list_sort(list_distinct(flatten(list_sort(list(DISTINCT [own_key, other_key]))[:10])))
+    FROM conflict GROUP BY source_file_id, reason
 ),
 reason(reason, severity, innocent_causes) AS (
     VALUES
     ('log_cleared', 'serious', 'an administrator or program that empties logs as a habit, a prepared disk image, a laboratory'),
     ('records_gone_checksums_fit', 'serious', 'we know of none that is common; compare with another copy of the log (shadow copy, backup, forwarded events)'),
+    ('content_differs_checksums_fit', 'serious', 'we know of none that is common; find out which of both files is nearer to the source'),
     ('checksum_mismatch', 'notable', 'a copy taken while Windows wrote, a crash, a failing disk, an acquisition of a log in use'),
+    ('content_differs', 'notable', 'damage, or a record in part overwritten, in one of the two files; a forwarded record whose values were written otherwise'),
     ('file_cut_off', 'notable', 'an interrupted copy, a full disk, a size limit of the tool that collected it'),
     ('header_ahead', 'notable', 'the last chunk was not written before a crash, an interrupted copy, a log that was emptied and closed'),
     ('header_behind', 'notable', 'a copy taken at the moment of closing, a header that a tool has repaired'),
     ('header_checksum_mismatch', 'notable', 'a copy taken while Windows wrote the header, a failing disk, a header that a tool has repaired'),
+    ('number_used_again', 'notable', 'a virtual machine or disk put back to an earlier state, a computer set up anew or cloned under its name, a log that was cleared or made anew and counts from 1'),
     ('other_log_cleared', 'notable', 'an administrator or program that empties logs as a habit, a prepared disk image, a laboratory'),
     ('numbers_disagree', 'notable', 'damage, a file put together from several states (shadow copies), forwarded events among others'),
     ('part_unreadable', 'notable', 'a copy taken while Windows wrote, a crash, a failing disk, an image put together from several states'),

@@ -5,15 +5,10 @@
 -- exports are left out: they skip by design."""
 -- ---
 -- In a filtered export the record headers are numbered anew. A log that has as many records as numbers has no hole and need not be walked.
--- One log may write its computer's name in several ways.
-WITH log AS (
-    SELECT computer, channel, count(*) AS records, min(event_record_id) AS first_number, max(event_record_id) AS last_number,
-        bool_and(coalesce(header_record_id = event_record_id, false)) AS is_whole
-    FROM event GROUP BY computer, channel
-),
-uneven AS (
-    SELECT lower(computer) AS place, channel FROM log GROUP BY ALL
-    HAVING bool_and(is_whole) AND sum(records) <> max(last_number)::HUGEINT - min(first_number) + 1
+-- One log may write its computer's name in several ways. Where one number has two records, their count hides holes.
+WITH uneven AS (
+    SELECT place, channel FROM log_numbering
+    WHERE is_whole AND (records <> last_number::HUGEINT - first_number + 1 OR has_conflict)
 ),
 stepped AS (
     SELECT computer, host, channel, event_record_id AS next_number, event_time AS to_time, event_id AS next_event_id, event_key,

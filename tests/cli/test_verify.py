@@ -127,13 +127,13 @@ def test_a_hostile_path_is_escaped_on_the_terminal(tmp_path: Path) -> None:
     [
         (
             "DELETE FROM event WHERE event_key = (SELECT max(event_key) FROM event)",
-            [("records: parsed + rescued against events", "cut.evtx", "11", "10")],
+            [("records: rendered against events + copies", "cut.evtx", "11", "10 + 0")],
         ),
         (
             "UPDATE source_file SET parsed = 12 WHERE path LIKE '%cut.evtx'",
             [
                 ("records: expected against parsed + rescued + failed", "cut.evtx", "100", "101"),
-                ("records: parsed + rescued against events", "cut.evtx", "12", "11"),
+                ("records: rendered against events + copies", "cut.evtx", "12", "11 + 0"),
             ],
         ),
         (
@@ -168,8 +168,20 @@ def test_a_hostile_path_is_escaped_on_the_terminal(tmp_path: Path) -> None:
             ],
         ),
         (
-            "INSERT INTO event_copy VALUES (999, 1, 1, NULL, 'live', NULL)",
-            [("event_copy.event_key: rows against those whose event exists", None, "6", "5")],
+            "INSERT INTO event_copy VALUES (999, 2, 1, NULL, 'live', NULL)",
+            [
+                ("copy: records of its original against event_copy", "b.evtx", "5", "6"),
+                ("event_copy.event_key: rows against those whose event exists", None, "6", "5"),
+            ],
+        ),
+        (
+            "INSERT INTO event_conflict VALUES (1, 999), (1, 2)",
+            [("event_conflict.other_event_key: rows against those whose event exists", None, "2", "1")],
+        ),
+        (
+            "INSERT INTO recovered_record BY NAME SELECT 1 AS source_file_id, 'slack' AS origin, 0 AS file_offset,"
+            " 0 AS size, 1 AS header_record_id, 'whole' AS state, unnest([999, 1, NULL]) AS event_key",
+            [("recovered_record.event_key: rows against those whose event exists", None, "2", "1")],
         ),
         (
             "INSERT INTO detection_run VALUES ('dcsync', 't', 'low', '00', 3, NULL), ('x', 't', 'low', '00', 0, NULL)",
@@ -187,6 +199,40 @@ def test_a_case_that_does_not_agree_with_itself_is_told(
         [(what, file and str(evidence / file), stored, now) for what, file, stored, now in expected],
     )
     assert said.endswith(f": {len(expected)} DIFFERENCE{'S' if len(expected) > 1 else ''}\n")
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (
+            "DELETE FROM event_copy WHERE source_file_id = 2 AND event_key = 3",
+            [
+                ("records: duplicate against event_copy", "b.evtx", "5", "4"),
+                ("records: rendered against events + copies", "b.evtx", "7", "2 + 4"),
+            ],
+        ),
+        (
+            "UPDATE source_file SET duplicate = 6 WHERE source_file_id = 2",
+            [("records: duplicate against event_copy", "b.evtx", "6", "5")],
+        ),
+        (
+            "DELETE FROM event_copy WHERE source_file_id = 3 AND event_key = 3",
+            [("copy: records of its original against event_copy", "c.evtx", "7", "6")],
+        ),
+    ],
+)
+def test_records_that_are_copies_are_counted_too(
+    statement: str, expected: list[tuple[str, str, str, str]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    (folder / "a.evtx").write_bytes(make_log(5))
+    (folder / "b.evtx").write_bytes(make_log(7))
+    (folder / "c.evtx").write_bytes(make_log(7))  # the same as b.evtx, five of whose records are copies
+    assert runner.invoke(app, ["ingest", str(folder), "--case", str(tmp_path / "case.duckdb")]).exit_code == 0
+    assert verify(folder)[:2] == (0, [])
+    change_case(folder, statement)
+    assert verify(folder)[:2] == (1, [(what, str(folder / file), *numbers) for what, file, *numbers in expected])
 
 
 def test_more_failures_than_are_listed_are_no_difference(evidence: Path) -> None:

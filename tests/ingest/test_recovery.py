@@ -59,7 +59,7 @@ def test_slack_of_a_log_that_the_case_has_is_added_later(log: Path, tmp_path: Pa
     ingest([log.parent], later)
     summary = ingest([log.parent], later, recover=True)
     assert (summary.events, len(summary.recovered)) == (0, 1)
-    for table in ("event", "recovered_record", "source_file", "parse_failure", "event_conflict"):
+    for table in ("event", "event_copy", "recovered_record", "source_file", "parse_failure", "record_span"):
         assert rows(at_once, f"FROM {table} ORDER BY ALL") == rows(later, f"FROM {table} ORDER BY ALL")
     assert ingest([log.parent], later, recover=True).recovered == ()
     assert verify(later).differences == ()

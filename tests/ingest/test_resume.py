@@ -10,12 +10,13 @@ import duckdb
 import pytest
 
 from benchmarks.corpus import make_corpus
+from evtxhunt.chunk import CHUNK_SIZE, FILE_HEADER_SIZE
 from evtxhunt.pipeline.ingest import ingest
 from tests.logs import make_log, rows
 
 INTERRUPTED = "interrupted; the case is valid and holds whole files only, run the same command again to go on\n"
 # Everything that ingest writes but the manifest, which holds wall-clock times.
-TABLES = ("event", "event_copy", "source_file", "parse_failure", "skipped_file")
+TABLES = ("event", "event_copy", "event_conflict", "record_span", "source_file", "parse_failure", "skipped_file")
 
 
 def contents(case: Path) -> dict[str, object]:
@@ -25,7 +26,14 @@ def contents(case: Path) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evidence")
-    make_corpus(folder, 120 * 2**20, log_size=24 * 2**20)
+    logs, _ = make_corpus(folder, 120 * 2**20, log_size=24 * 2**20)
+    # As shadow copies would: half of the first log in the middle, half of another at the end, so that copies and events
+    # come in different loads.
+    for log, name in ((logs[0], "log0002-older.evtx"), (logs[3], "older.evtx")):
+        content = log.read_bytes()
+        (folder / name).write_bytes(
+            content[:FILE_HEADER_SIZE] + content[-len(content) // 2 // CHUNK_SIZE * CHUNK_SIZE :]
+        )
     return folder
 
 
@@ -33,6 +41,10 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(evidence: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     case = tmp_path_factory.mktemp("whole") / "case.duckdb"
     ingest([evidence], case)
+    assert rows(case, "SELECT parse_path(path)[-1] FROM source_file WHERE duplicate = parsed ORDER BY ALL") == [
+        ("log0002-older.evtx",),
+        ("older.evtx",),
+    ]
     return contents(case)
 
 
@@ -71,7 +83,7 @@ def test_stopped_ingest_holds_whole_files_and_is_completed_by_the_next(
     assert (
         rows(
             case,
-            "SELECT path FROM source_file AS s WHERE parsed <> (SELECT count(*) FROM event AS e"
+            "SELECT path FROM source_file AS s WHERE parsed - duplicate <> (SELECT count(*) FROM event AS e"
             " WHERE e.source_file_id = s.source_file_id)",
         )
         == []
@@ -131,7 +143,8 @@ def test_changed_log_under_the_same_path_is_new_content(tmp_path: Path) -> None:
     log.write_bytes(make_log(5))
     ingest([log], case)
     log.write_bytes(make_log(6))
-    assert ingest([log], case).events == 6
+    summary = ingest([log], case)
+    assert (summary.events, summary.seen_before) == (1, ((str(log), 5, (str(log),)),))
     assert rows(case, "SELECT path, parsed FROM source_file ORDER BY source_file_id") == [(str(log), 5), (str(log), 6)]
 
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from evtxhunt.detect import prepare_connection
-from evtxhunt.pipeline.ingest import ingest
+from evtxhunt.pipeline.ingest import SilentProgress, ingest
 from evtxhunt.pipeline.query import QuerySet, correlate, load_query_set, open_case
 from evtxhunt.store import CaseStore
 from tests.queries.synthetic import replace_events
@@ -60,3 +60,31 @@ def real_case(shared_root: Path, query_set: QuerySet, tmp_path_factory: pytest.T
             return stack.enter_context(open_case(case, query_set))
 
         yield connect
+
+
+Remarks = dict[str, dict[str, dict[str, Any]]]
+Look = Callable[..., Remarks]
+
+
+@pytest.fixture
+def look(tmp_path: Path, query_set: QuerySet) -> Look:
+    """Ingests logs, by name, and gives the rows of log_integrity: name -> reason -> row."""
+
+    def ask(*, progress: SilentProgress | None = None, **logs: bytes) -> Remarks:
+        folder = tmp_path / "evidence"
+        folder.mkdir()
+        for name, content in logs.items():
+            (folder / f"{name}.evtx").write_bytes(content)
+        ingest([folder], tmp_path / "case.duckdb", progress=progress)
+        found: Remarks = {name: {} for name in logs}
+        with open_case(tmp_path / "case.duckdb", query_set) as connection:
+            result = connection.execute("FROM log_integrity")
+            columns = [column[0] for column in result.description or []]
+            for row in result.fetchall():
+                values_of = dict(zip(columns, row, strict=True))
+                reasons = found[Path(values_of["path"]).stem]
+                assert values_of["reason"] not in reasons, "one row a file and reason"
+                reasons[values_of["reason"]] = values_of
+        return found
+
+    return ask

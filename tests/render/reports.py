@@ -227,6 +227,7 @@ def realistic_report(**changes: Any) -> Report:
             expected=2_261 + 5_000 * number,
             parsed=2_261 + 5_000 * number - (3 if number == 2 else 0),
             failed=3 if number == 2 else 0,
+            duplicate=40 if number == 3 else 0,
             first_time=_START - timedelta(hours=5 + number),
             last_time=_START + timedelta(hours=2),
         )
@@ -242,6 +243,7 @@ def realistic_report(**changes: Any) -> Report:
             expected=None,
             parsed=None,
             failed=None,
+            duplicate=None,
         ),
     )
     place = {(source.host, source.channel): index for index, source in enumerate(sources[:-1])}
@@ -266,6 +268,8 @@ def realistic_report(**changes: Any) -> Report:
                     event_data=json.dumps(event_data),
                     source=place[host, channel],
                     record_offset=0x2200 + 640 * len(records),
+                    copies=((len(sources) - 1, str(12 + len(records))),) if host == "DC1" else (),
+                    copy_count=12 if host == "DC1" else 0,
                 )
             )
         findings.append(

@@ -62,6 +62,11 @@ def test_a_cited_record_opens_in_front_and_is_copied(open_report: Opener) -> Non
     expect(dialog).to_be_hidden()
     shown.page.goto(f"{shown.url}#record-3")
     expect(dialog).to_contain_text(str(report.records[3].event_key))
+    number, record = next((number, record) for number, record in enumerate(report.records) if record.copies)
+    shown.page.goto(f"{shown.url}#record-{number}")
+    ((source, header_number),) = record.copies
+    expect(dialog).to_contain_text(f"{report.sources[source].path} (header #{header_number})")
+    expect(dialog).to_contain_text("11 more places: table event_copy")
     shown.check()
 
 

@@ -7,12 +7,14 @@ import duckdb
 import pytest
 
 from evtxhunt.model import Report
+from evtxhunt.pipeline import report as report_stage
 from evtxhunt.pipeline import report_lines, report_records, report_sessions
 from evtxhunt.pipeline.ingest import ingest
-from evtxhunt.pipeline.query import detect, load_query_set
+from evtxhunt.pipeline.query import detect, load_query_set, open_case
 from evtxhunt.pipeline.report import ReportOptions, gather_report, write_report
+from samples.evtx_writer import build_log, renumber_as_export
 from tests.conftest import REPOSITORY
-from tests.logs import make_log
+from tests.logs import make_log, make_records
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +141,27 @@ def test_texts_that_are_absurdly_long_are_cut_and_say_how_long_they_are(tmp_path
     detect(path, load_query_set())
     report = gather_report(path, load_query_set(), ReportOptions())
     assert all(len(record.computer or "") < 600 for record in report.records)
+
+
+def test_a_record_names_the_other_logs_that_hold_it(tmp_path: Path) -> None:
+    records = make_records(3)
+    logs = {"a": make_records(3), "b": make_records(2), "c": renumber_as_export(records[1:]), "d": make_records(3)}
+    for name, content in logs.items():
+        (tmp_path / f"{name}.evtx").write_bytes(build_log(content))
+    case = tmp_path / "case.duckdb"
+    ingest([tmp_path], case)
+    picker = report_records.RecordPicker()
+    picker.want([1, 2], 0)
+    with open_case(case, load_query_set()) as connection:
+        found = picker.read(connection, {1: 0, 2: 1, 3: 2, 4: 3})
+        sources = report_stage._sources(connection)
+    assert [(record.source, record.copies, record.copy_count) for record in found] == [
+        (0, ((1, "1"), (3, "1")), 2),
+        (0, ((1, "2"), (2, "1"), (3, "2")), 3),
+    ]
+    assert [(source.parsed, source.duplicate, source.last_time) for source in sources] == [
+        (3, 0, datetime(2026, 5, 1, 12, 0, 3)),
+        (2, 2, datetime(2026, 5, 1, 12, 0, 2)),
+        (2, 2, datetime(2026, 5, 1, 12, 0, 3)),
+        (3, 3, datetime(2026, 5, 1, 12, 0, 3)),
+    ]
