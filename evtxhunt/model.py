@@ -221,6 +221,7 @@ class ReportRecord:
     source: int  # index into Report.sources
     record_offset: int | None
     is_data_left_out: bool = False  # the case has event data that would make the report too large
+    origin: str = "live"  # 'live', 'rescued', 'slack', 'carved'
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +242,9 @@ class ReportSource:
     failed: int | None
     first_time: datetime | None
     last_time: datetime | None
+    rescued: int | None = None
+    slack: int | None = None  # NULL: not looked for
+    carved: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,3 +368,6 @@ class Report:
     paths: tuple[ReportPath, ...] = ()
     runs: tuple[ReportRun, ...] = ()
     notes: tuple[ReportNote, ...] = ()
+    slack_count: int = 0  # events of the case from slack, and carved ones
+    carved_count: int = 0
+    is_recovered_counted: bool = False  # they are among the events, findings and sessions of this report

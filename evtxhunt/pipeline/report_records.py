@@ -52,7 +52,8 @@ class RecordPicker:
                 FROM event JOIN wanted_record USING (event_key)
             )
             SELECT event_key, event_time, {_NAMES}, event_id, event_record_id, {cut_sql("user_sid", LONGEST_NAME)},
-                CASE WHEN fits THEN event_data END, source_file_id, record_offset, event_data IS NOT NULL AND NOT fits
+                CASE WHEN fits THEN event_data END, source_file_id, record_offset, event_data IS NOT NULL AND NOT fits,
+                origin
             FROM sized ORDER BY event_key
             """
         ).fetchall()

@@ -44,6 +44,7 @@ _RECORD_FIELDS = (
     "source",
     "record_offset",
     "is_data_left_out",
+    "origin",
 )
 _LINE_FIELDS = (
     "event_time",

@@ -17,7 +17,7 @@
 -- be said. The next record's time is when the service wrote again.
 WITH stop AS (FROM rare_event WHERE event_id = 1100 AND channel = 'Security' AND header_record_id = event_record_id),
 boot AS (SELECT source_file_id, computer, event_record_id FROM rare_event WHERE event_id IN (4608, 4826) AND channel = 'Security'),
-log AS (SELECT source_file_id, computer, max(event_record_id) AS last_number FROM event WHERE channel = 'Security' GROUP BY ALL),
+log AS (SELECT source_file_id, computer, max(event_record_id) AS last_number FROM counted_event WHERE channel = 'Security' GROUP BY ALL),
 unbooted AS (
     SELECT stop.source_file_id, stop.event_record_id, stop.event_key, stop.event_time, stop.host, stop.computer
     FROM stop JOIN log USING (source_file_id, computer)
@@ -28,7 +28,7 @@ SELECT unbooted.event_time, unbooted.host, unbooted.computer, NULL::VARCHAR AS u
     'The event log service of ' || unbooted.computer || ' shut down at ' || show_time(unbooted.event_time) || ' and wrote again at '
         || show_time(arg_min(next.event_time, (next.event_record_id, next.event_key))) || ' without a start of the computer in between' AS summary,
     [unbooted.event_key, arg_min(next.event_key, (next.event_record_id, next.event_key))] AS evidence
-FROM unbooted JOIN event AS next ON next.source_file_id = unbooted.source_file_id AND next.computer = unbooted.computer AND next.channel = 'Security'
+FROM unbooted JOIN counted_event AS next ON next.source_file_id = unbooted.source_file_id AND next.computer = unbooted.computer AND next.channel = 'Security'
     AND next.event_record_id > unbooted.event_record_id AND next.event_record_id <= unbooted.event_record_id + $records_after
 GROUP BY unbooted.event_key, unbooted.event_time, unbooted.host, unbooted.computer
 ORDER BY unbooted.event_time, evidence

@@ -29,7 +29,7 @@ WITH unexplained AS (
             AND log_cleared.event_time BETWEEN hole.from_time AND hole.to_time)
 ),
 judged AS (
-    SELECT *, (SELECT count(*) FROM event WHERE lower(event.computer) = lower(hole.computer) AND event.channel <> hole.channel
+    SELECT *, (SELECT count(*) FROM counted_event AS event WHERE lower(event.computer) = lower(hole.computer) AND event.channel <> hole.channel
             AND event.event_time > hole.from_time AND event.event_time < hole.to_time) AS other_records
     FROM unexplained AS hole
 )

@@ -5,7 +5,7 @@
 -- damaged or contradicts itself, as happens without anyone's intent; 'serious' that content was taken out, or looks so. meaning says what was found,
 -- innocent_causes what else than tampering leads to it: a row is a question to ask, no verdict. occurrences counts the records, chunks, holes, steps or
 -- clearings; event_keys are the records behind it (of many holes or steps, those of the ten widest). Copies have the rows of their original.
--- A log without rows has none of this. No row can tell that a log is genuine: who writes a whole new file leaves none."""
+-- It speaks of the logs as they stand, never of records from slack or carved. A log without rows has none of this. No row can tell that a log is genuine: who writes a whole new file leaves none."""
 -- ---
 WITH log AS (SELECT * REPLACE (coalesce(is_dirty, false) AS is_dirty), is_dirty IS NOT NULL AS has_header FROM source_file WHERE copy_of IS NULL),
 held AS (
@@ -28,7 +28,7 @@ lost AS (
 span AS (
     SELECT source_file_id, coalesce(lower(computer), '') AS place, channel, min(event_record_id) AS first_number, max(event_record_id) AS final_number,
         bool_and(coalesce(header_record_id = event_record_id, false)) AS is_whole
-    FROM event GROUP BY ALL
+    FROM event WHERE origin IN ('live', 'rescued') GROUP BY ALL
 ),
 -- Where record_hole does not look: one file of the log that is numbered anew is enough.
 unjudged AS (SELECT place, channel FROM span GROUP BY ALL HAVING NOT bool_and(is_whole)),

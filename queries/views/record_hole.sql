@@ -1,7 +1,7 @@
 -- ---
 -- id = "record_hole"
 -- title = "Holes in the numbering of records"
--- description = """One row a hole: EventRecordIDs of one computer's log that no file of the case holds, with the records before and after it. Filtered
+-- description = """One row a hole: EventRecordIDs of one computer's log that no log of the case holds (slack may), with the records before and after it. Filtered
 -- exports are left out: they skip by design."""
 -- ---
 -- In a filtered export the record headers are numbered anew. A log that has as many records as numbers has no hole and need not be walked.
@@ -9,7 +9,7 @@
 WITH log AS (
     SELECT computer, channel, count(*) AS records, min(event_record_id) AS first_number, max(event_record_id) AS last_number,
         bool_and(coalesce(header_record_id = event_record_id, false)) AS is_whole
-    FROM event GROUP BY computer, channel
+    FROM event WHERE origin IN ('live', 'rescued') GROUP BY computer, channel
 ),
 uneven AS (
     SELECT lower(computer) AS place, channel FROM log GROUP BY ALL
@@ -18,7 +18,7 @@ uneven AS (
 stepped AS (
     SELECT computer, host, channel, event_record_id AS next_number, event_time AS to_time, event_id AS next_event_id, event_key,
         lag(event_record_id) OVER one AS last_number, lag(event_time) OVER one AS from_time, lag(event_key) OVER one AS key_before
-    FROM (SELECT event_key, event_record_id, event_time, event_id, computer, host, channel, lower(computer) AS place FROM event)
+    FROM (SELECT event_key, event_record_id, event_time, event_id, computer, host, channel, lower(computer) AS place FROM event WHERE origin IN ('live', 'rescued'))
         SEMI JOIN uneven USING (place, channel)
     WINDOW one AS (PARTITION BY place, channel ORDER BY event_record_id, event_key)
 )
