@@ -69,7 +69,9 @@ HOPS = Correlated(
     " next_user_name AS goes_on_as, CASE WHEN is_failed THEN 'refused' ELSE '' END AS result, confidence, reason",
     ("source_computer", "via_computer", "to_computer"),
     ("user_name", "next_user_name"),
-    "SELECT unnest(hop.event_keys) AS event_key",
+    # A hop is no surer than the sessions that it joins.
+    "SELECT unnest(hop.event_keys) AS event_key UNION SELECT event_key FROM remoting_witness AS witness"
+    " WHERE witness.session_id IN (hop.from_session_id, hop.to_session_id)",
 )
 COVERAGE = Correlated(
     "log_coverage",

@@ -67,7 +67,8 @@ _SHAPES = {
                 '#' || record.event_record_id, 'sha256:' || record.source_sha256,
                 CASE WHEN record.origin <> 'live' THEN '(' || record.origin || ')' END)) AS evidence,
             len(event_keys) AS evidence_count, origin
-        FROM numbered LEFT JOIN cited USING (number) LEFT JOIN told USING (number) WHERE event_time IS NOT NULL ORDER BY number
+        FROM numbered LEFT JOIN cited USING (number) LEFT JOIN told USING (number)
+        WHERE event_time IS NOT NULL ORDER BY number
     """,
 }
 _TECHNIQUES = f"""
