@@ -103,7 +103,7 @@ def _case_errors(path: Path) -> Iterator[None]:
 
 def holds_recovered(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the case has events from slack or carved ones. Cheap: DuckDB knows each row group's span of values."""
-    return connection.execute(f"SELECT 1 FROM event WHERE {RECOVERED} LIMIT 1").fetchone() is not None
+    return bool(connection.execute(f"SELECT 1 FROM event WHERE {RECOVERED} LIMIT 1").fetchall())
 
 
 def damaged_case(path: Path, error: duckdb.Error) -> CaseError:

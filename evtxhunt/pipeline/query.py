@@ -272,7 +272,8 @@ def run_hunt(
     if counts_recovered(connection, query_set):
         nothing = replace(query, sql=f"SELECT * FROM ({query.sql}) LIMIT 0")
         with run_query(connection, nothing, values, timeout_seconds) as rows:
-            query = replace(query, sql=with_origins(query.sql, rows.columns, columns))
+            names, _ = rows.columns, list(rows)  # to its end: only then may the connection be asked anew
+        query = replace(query, sql=with_origins(query.sql, names, columns))
     elif columns != "*":
         query = replace(query, sql=f"SELECT {columns} FROM ({query.sql})")
     with run_query(connection, query, values, timeout_seconds) as rows:

@@ -222,6 +222,7 @@ def test_rows_of_hunts_and_the_timeline_tell_their_origin(guessed: Path) -> None
     assert [row["origin"] for row in told] == ORIGINS
     assert told[1]["records"] == "Security 4625 #2 (slack)"
     assert "slack" in run(guessed, "timeline", SWITCH).stdout
+    assert Case(guessed, include_recovered=True).timeline()["origin"].to_pylist() == ORIGINS
 
 
 def test_sessions_and_hops_that_rest_on_slack_say_so(demo: Path) -> None:
