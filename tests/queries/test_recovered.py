@@ -66,9 +66,11 @@ def guessed(tmp_path: Path) -> Path:
         " false AS is_hidden, '0' AS parser_version, 5 AS expected, 4 AS parsed, 1 AS rescued, 0 AS failed,"
         " 5 AS slack, 1 AS carved, 1 AS duplicate"
     )
+    # Not the carved one, which the fast parser read.
     store.connection.execute(
         "INSERT INTO recovered_record BY NAME SELECT source_file_id, origin, 0 AS chunk, record_offset AS file_offset,"
-        " 500 AS size, header_record_id, written_time, 'whole' AS state, event_key FROM event WHERE origin IN ('slack', 'rescued')"  # the fast parser read the carved one
+        " 500 AS size, header_record_id, written_time, 'whole' AS state, event_key"
+        " FROM event WHERE origin IN ('rescued', 'slack')"
     )
     # Slack also holds what the log still has, and what nobody can read.
     store.connection.execute("INSERT INTO event_copy VALUES (1, 1, 1, 60000, 'slack', NULL)")
