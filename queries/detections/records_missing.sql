@@ -37,6 +37,7 @@ SELECT min(from_time) AS event_time, arg_min(host, next_number) AS host, compute
     counted(sum(missing), 'record') || ' of the log ' || channel || ' of ' || coalesce(computer, 'an unnamed computer') || ' are in no file, '
         || CASE WHEN count(*) = 1 THEN 'between #' || min(last_number) || ' and #' || max(next_number) ELSE 'in ' || count(*) || ' holes from #' || min(last_number) || ' to #' || max(next_number) END
         || ' (' || show_span(min(from_time), max(to_time)) || ')'
+        || CASE WHEN sum(recovered) > 0 THEN '; slack or carved chunks have ' || sum(recovered) || ' of them' ELSE '' END
         || CASE WHEN max(other_records) >= $min_other_records THEN '; other logs wrote ' || counted(max(other_records), 'record') || ' in one hole' ELSE '' END AS summary,
     -- The records on both sides of the ten widest holes.
     list_sort(list_distinct(flatten(list(event_keys ORDER BY missing DESC, next_number)[1:10]))) AS evidence, channel, sum(missing) AS missing, count(*) AS holes,

@@ -49,7 +49,7 @@ emptied AS (
 -- A hole is inside each file that has records on both sides of it, else between files: then the later one is named.
 hole AS (
     SELECT coalesce(span.source_file_id, after.source_file_id) AS source_file_id, span.source_file_id IS NOT NULL AS is_inside,
-        coalesce(lower(record_hole.computer), '') AS place, record_hole.channel, last_number, next_number, missing, from_time, to_time, event_keys
+        coalesce(lower(record_hole.computer), '') AS place, record_hole.channel, last_number, next_number, missing, recovered, from_time, to_time, event_keys
     FROM record_hole JOIN event AS after ON after.event_key = event_keys[2]
         LEFT JOIN span ON span.place = coalesce(lower(record_hole.computer), '') AND span.channel = record_hole.channel
             AND first_number <= last_number AND final_number >= next_number
@@ -129,6 +129,7 @@ found(source_file_id, reason, occurrences, meaning, event_keys) AS (
     SELECT source_file_id, CASE WHEN is_inside THEN 'records_missing' ELSE 'records_missing_between_logs' END, count(*),
         counted(sum(unexplained), 'EventRecordID') || ' between #' || min(last_number) || ' and #' || max(next_number) || ' (' || show_span(min(from_time), max(to_time)) || '), in '
             || counted(count(*), 'hole') || ', ' || CASE WHEN sum(unexplained) = 1 THEN 'is' ELSE 'are' END || ' in no file of the case'
+            || CASE WHEN sum(recovered) > 0 THEN '; slack or carved chunks have ' || sum(recovered) || ' of them' ELSE '' END
             || CASE WHEN any_value(status) = 'damaged' THEN '; this file is damaged, which may be why' ELSE '' END,
         list_sort(list_distinct(flatten(arg_max(event_keys, (missing, -event_keys[2]), 10))))
     FROM riddle JOIN log USING (source_file_id) GROUP BY source_file_id, is_inside

@@ -1,8 +1,8 @@
 -- ---
 -- id = "record_hole"
 -- title = "Holes in the numbering of records"
--- description = """One row a hole: EventRecordIDs of one computer's log that no log of the case holds (slack may), with the records before and after it. Filtered
--- exports are left out: they skip by design."""
+-- description = """One row a hole: EventRecordIDs of one computer's log that no log of the case holds, with the records before and after it. Filtered
+-- exports are left out: they skip by design. recovered: how many of the missing ones slack or carved chunks have."""
 -- ---
 -- In a filtered export the record headers are numbered anew. A log that has as many records as numbers has no hole and need not be walked.
 -- One log may write its computer's name in several ways.
@@ -21,6 +21,16 @@ stepped AS (
     FROM (SELECT event_key, event_record_id, event_time, event_id, computer, host, channel, lower(computer) AS place FROM event WHERE origin IN ('live', 'rescued'))
         SEMI JOIN uneven USING (place, channel)
     WINDOW one AS (PARTITION BY place, channel ORDER BY event_record_id, event_key)
+),
+hole AS (
+    SELECT computer, lower(computer) AS place, host, channel, last_number, next_number, next_number - last_number - 1 AS missing, from_time, to_time, next_event_id,
+        [key_before, event_key] AS event_keys
+    FROM stepped WHERE next_number > last_number AND next_number - last_number > 1
+),
+found AS (
+    SELECT hole.place, hole.channel, next_number, count(DISTINCT event_record_id) AS recovered
+    FROM (SELECT lower(computer) AS place, channel, event_record_id FROM event WHERE origin IN ('carved', 'slack')) AS old
+        ASOF JOIN hole ON old.place = hole.place AND old.channel = hole.channel AND event_record_id > last_number
+    WHERE event_record_id < next_number GROUP BY ALL
 )
-SELECT computer, host, channel, last_number, next_number, next_number - last_number - 1 AS missing, from_time, to_time, next_event_id, [key_before, event_key] AS event_keys
-FROM stepped WHERE next_number > last_number AND next_number - last_number > 1
+SELECT hole.* EXCLUDE (place), coalesce(recovered, 0) AS recovered FROM hole LEFT JOIN found USING (place, channel, next_number)
