@@ -24,7 +24,7 @@ WITH present AS (
         CASE WHEN bool_and(coalesce(header_record_id = event_record_id, false)) FILTER (is_of_log)
             THEN TRY_CAST(last_record_id::HUGEINT - first_record_id + 1 - count(DISTINCT event_record_id) FILTER (is_of_log) AS BIGINT) END
             AS missing_records
-    FROM (SELECT *, origin IN ('live', 'rescued') AS is_of_log FROM counted_event) AS event
+    FROM (SELECT *, origin NOT IN ('carved', 'slack') AS is_of_log FROM counted_event) AS event
     WHERE event.computer IS NOT NULL AND channel IS NOT NULL GROUP BY lower(event.computer), channel
 ),
 expected(channel) AS (

@@ -13,7 +13,7 @@ held AS (
         -- An export counts its records from 1 and is closed: once the two numbers part, the header's stays the smaller one.
         renumbered = count(*) OR renumbered > 0 AND NOT any_value(is_dirty) AND bool_and(header_record_id <= event_record_id) AND min(header_record_id) FILTER (header_record_id <> event_record_id)
             > max(header_record_id) FILTER (header_record_id = event_record_id) AS is_export
-    FROM event JOIN log USING (source_file_id) WHERE origin IN ('live', 'rescued') GROUP BY ALL
+    FROM event JOIN log USING (source_file_id) WHERE origin NOT IN ('carved', 'slack') GROUP BY ALL
 ),
 -- The reasons are those that the reader of logs gives (evtxhunt/parse.py).
 lost AS (
@@ -28,7 +28,7 @@ lost AS (
 span AS (
     SELECT source_file_id, coalesce(lower(computer), '') AS place, channel, min(event_record_id) AS first_number, max(event_record_id) AS final_number,
         bool_and(coalesce(header_record_id = event_record_id, false)) AS is_whole
-    FROM event WHERE origin IN ('live', 'rescued') GROUP BY ALL
+    FROM event WHERE origin NOT IN ('carved', 'slack') GROUP BY ALL
 ),
 -- Where record_hole does not look: one file of the log that is numbered anew is enough.
 unjudged AS (SELECT place, channel FROM span GROUP BY ALL HAVING NOT bool_and(is_whole)),
@@ -49,7 +49,7 @@ emptied AS (
 -- A hole is inside each file that has records on both sides of it, else between files: then the later one is named.
 hole AS (
     SELECT coalesce(span.source_file_id, after.source_file_id) AS source_file_id, span.source_file_id IS NOT NULL AS is_inside,
-        coalesce(lower(record_hole.computer), '') AS place, record_hole.channel, last_number, next_number, missing, recovered, from_time, to_time, event_keys
+        coalesce(lower(record_hole.computer), '') AS place, record_hole.channel, last_number, next_number, missing, from_time, to_time, event_keys
     FROM record_hole JOIN event AS after ON after.event_key = event_keys[2]
         LEFT JOIN span ON span.place = coalesce(lower(record_hole.computer), '') AND span.channel = record_hole.channel
             AND first_number <= last_number AND final_number >= next_number
@@ -129,7 +129,9 @@ found(source_file_id, reason, occurrences, meaning, event_keys) AS (
     SELECT source_file_id, CASE WHEN is_inside THEN 'records_missing' ELSE 'records_missing_between_logs' END, count(*),
         counted(sum(unexplained), 'EventRecordID') || ' between #' || min(last_number) || ' and #' || max(next_number) || ' (' || show_span(min(from_time), max(to_time)) || '), in '
             || counted(count(*), 'hole') || ', ' || CASE WHEN sum(unexplained) = 1 THEN 'is' ELSE 'are' END || ' in no file of the case'
-            || CASE WHEN sum(recovered) > 0 THEN '; slack or carved chunks have ' || sum(recovered) || ' of them' ELSE '' END
+            || coalesce((SELECT '; slack or carved chunks have ' || count(*) || ' of the numbers in between' FROM recovered_number AS old
+                WHERE old.computer = lower(any_value(log.computer)) AND old.channel = any_value(log.channel)
+                    AND event_record_id BETWEEN min(last_number) AND max(next_number) HAVING count(*) > 0), '')
             || CASE WHEN any_value(status) = 'damaged' THEN '; this file is damaged, which may be why' ELSE '' END,
         list_sort(list_distinct(flatten(arg_max(event_keys, (missing, -event_keys[2]), 10))))
     FROM riddle JOIN log USING (source_file_id) GROUP BY source_file_id, is_inside

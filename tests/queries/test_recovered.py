@@ -34,6 +34,7 @@ READERS_OF_EVENT = {
     "log_integrity": "speaks of the logs as they stand: live and rescued records, whatever is asked for",
     "record_hole": "likewise: a record in slack fills no hole of the log",
     "time_step_back": "likewise: records in slack are in no order",
+    "recovered_number": "compares records of slack with those of the logs",
 }
 
 
@@ -334,10 +335,10 @@ def test_what_is_left_in_slack_says_nothing_about_the_log(tmp_path: Path, query_
     ((reason, meaning),) = (row.values() for row in both[0])
     assert (reason, meaning.partition("), in ")[2]) == (
         "records_missing",
-        "1 hole, is in no file of the case; slack or carved chunks have 1 of them",
+        "1 hole, is in no file of the case; slack or carved chunks have 1 of the numbers in between",
     )
     (finding,) = (row for row in answer(path, "detect") if row["detection_id"] == "records_missing")
-    assert finding["summary"].endswith("Z); slack or carved chunks have 1 of them")
+    assert finding["summary"].endswith("Z); slack or carved chunks have 1 of the numbers in between")
 
 
 def test_queries_of_ones_own_that_read_event_get_every_record(guessed: Path, tmp_path: Path) -> None:
