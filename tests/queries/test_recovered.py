@@ -74,10 +74,14 @@ def guessed(tmp_path: Path) -> Path:
         " FROM event WHERE origin IN ('rescued', 'slack')"
     )
     # Slack also holds what the log still has, and what nobody can read.
-    store.connection.execute("INSERT INTO event_copy VALUES (1, 1, 1, 60000, 'slack', NULL)")
     store.connection.execute(
-        "INSERT INTO recovered_record VALUES (1, 'slack', 0, 60000, 500, 1, '2026-05-01 12:00:00', 'whole', NULL, 1),"
-        " (1, 'slack', 0, 61000, 300, 7, '2026-05-01 11:00:00', 'stale', 'its template is overwritten', NULL)"
+        "INSERT INTO event_copy BY NAME SELECT 1 AS event_key, 1 AS source_file_id, 1 AS header_record_id,"
+        " 60000 AS record_offset, 'slack' AS origin"
+    )
+    store.connection.execute(
+        "INSERT INTO recovered_record BY NAME SELECT 1 AS source_file_id, 'slack' AS origin, 500 AS size, *"
+        " FROM (VALUES (60000, 1, 'whole', NULL, 1), (61000, 7, 'stale', 'its template is overwritten', NULL))"
+        " AS record(file_offset, header_record_id, state, reason, event_key)"
     )
     store.close()
     return path
