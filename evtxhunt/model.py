@@ -207,6 +207,7 @@ class ReportRecord:
     is_data_left_out: bool = False  # the case has event data that would make the report too large
     copies: tuple[tuple[int, str], ...] = ()  # index into Report.sources, number in the record header there
     copy_count: int = 0  # all of them; `copies` has the first
+    origin: str = "live"  # 'live', 'rescued', 'slack', 'carved'
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +229,9 @@ class ReportSource:
     duplicate: int | None  # of its records, those whose event is cited from another log
     first_time: datetime | None
     last_time: datetime | None
+    rescued: int | None = None
+    slack: int | None = None  # NULL: not looked for
+    carved: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,3 +355,6 @@ class Report:
     paths: tuple[ReportPath, ...] = ()
     runs: tuple[ReportRun, ...] = ()
     notes: tuple[ReportNote, ...] = ()
+    slack_count: int = 0  # events of the case from slack, and carved ones
+    carved_count: int = 0
+    is_recovered_counted: bool = False  # they are among the events, findings and sessions of this report

@@ -20,6 +20,8 @@ FOLDERS: dict[Kind, str] = {"view": "views", "table": "correlate", "detection": 
 DETECTION_COLUMNS = ("event_time", "host", "computer", "user_name", "summary", "evidence")
 # One of its own may be this: the finding's level, one of the header's level and other_levels; NULL is the header's.
 LEVEL_COLUMN = "level"
+# What every connection has beside the case's tables: the events that count (see detect.prepare_connection).
+COUNTED_EVENT = "counted_event"
 
 _FENCE = "-- ---"
 _KEYS: dict[Kind, set[str]] = {
@@ -185,6 +187,8 @@ def _check_header(header: dict[str, Any], path: Path, kind: Kind) -> Iterator[tu
         yield "id", f'id "{header["id"]}" is not the file name "{path.stem}"'
     if not re.fullmatch(r"[a-z][a-z0-9_]*", path.stem):
         yield "id", f'id "{path.stem}" must be lower-case letters, digits and underscores'
+    if path.stem == COUNTED_EVENT:
+        yield "id", f'id "{COUNTED_EVENT}" is taken by the events that count, which queries read'
     if "level" in header and header["level"] not in LEVELS:
         yield "level", f'level "{header["level"]}" is not one of {", ".join(LEVELS)}'
     others = header.get("other_levels", [])

@@ -31,7 +31,7 @@ _KINDS: Mapping[What, tuple[Kind, ...]] = {"users": ("user", "domain", "sid"), "
 ENCODED = "(encoded text that holds names)"
 
 # Never names: values that the page works with, and hashes.
-_UNTOUCHED = frozenset({"time_zone", "version", "sha256", "level", "redaction"})
+_UNTOUCHED = frozenset({"time_zone", "version", "sha256", "level", "origin", "redaction"})
 # Ours or a rule's author's: names of the case are replaced there, but nothing is taken for a name by its form.
 _RULE_TEXT = frozenset({"sql", "title", "description", "false_positives", "references", "statement", "attack"})
 

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from evtxhunt.case_file import SCHEMA_VERSION, attach_case, check_schema, closing_case
+from evtxhunt.case_file import COUNTED, SCHEMA_VERSION, attach_case, check_schema, closing_case
 from evtxhunt.duplicates import merge_duplicates
 from evtxhunt.errors import CaseError
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA, insert_events_sql, written_time_sql
@@ -254,9 +254,9 @@ class CaseStore:
             )
 
     def channel_counts(self) -> tuple[ChannelCount, ...]:
-        """Events by host and channel, in that order."""
+        """Events that count, by host and channel, in that order."""
         rows = self.connection.execute(
-            "SELECT host, channel, count(*), min(event_time), max(event_time) FROM event"
+            f"SELECT host, channel, count(*), min(event_time), max(event_time) FROM event WHERE {COUNTED}"
             " GROUP BY ALL ORDER BY host NULLS LAST, channel NULLS LAST"
         ).fetchall()
         return tuple(ChannelCount(*row) for row in rows)

@@ -6,10 +6,20 @@ const SHORT_CHANNELS = {
   "Microsoft-Windows-Sysmon/Operational": "Sysmon", "Microsoft-Windows-WinRM/Operational": "WinRM", "Microsoft-Windows-PowerShell/Operational": "PowerShell",
 };
 
-// The short words for a record: Security 4624 #4711.
+const ORIGINS = {
+  rescued: "rescued: a live record that the fast parser dropped and that was rendered one by one",
+  slack: "slack: left in the free space of a chunk; in the log no more",
+  carved: "carved: from a chunk found in a blob, outside of any log",
+};
+
+// The short words for a record: Security 4624 #4711, and where it is from if that is slack or a blob.
 function citation(record) {
   const channel = records.get("channel", record);
-  return `${SHORT_CHANNELS[channel] ?? channel ?? "?"} ${records.get("event_id", record) ?? "?"} #${records.get("event_record_id", record) ?? "?"}`;
+  return `${SHORT_CHANNELS[channel] ?? channel ?? "?"} ${records.get("event_id", record) ?? "?"} #${records.get("event_record_id", record) ?? "?"}${mark(records.get("origin", record))}`;
+}
+
+function mark(origin) {
+  return origin === "slack" || origin === "carved" ? ` (${origin})` : "";
 }
 
 function recordLink(record) {
@@ -122,7 +132,8 @@ function recordText(record, index, eventData) {
   return [
     `Cite: ${citation(index)}`, `Computer: ${record.computer}`, `Time: ${timeText(record.event_time)}`, `Log: ${path}`, `SHA-256: ${sha256}`,
     `Channel: ${record.channel}`, `Provider: ${record.provider}`, `EventID: ${record.event_id}`, `EventRecordID: ${record.event_record_id}`,
-    `Offset: ${record.record_offset}`, ...copyTexts(record).map((text) => `Also in: ${text}`), `Event data: ${eventData ?? ""}`,
+    `Offset: ${record.record_offset}`, ...(record.origin in ORIGINS ? [`Origin: ${ORIGINS[record.origin]}`] : []),
+    ...copyTexts(record).map((text) => `Also in: ${text}`), `Event data: ${eventData ?? ""}`,
   ].map((line) => visible(line).textContent).join("\n");
 }
 
@@ -139,6 +150,7 @@ async function rawRecord(index) {
     ["Provider", label(record.provider, 160)],
     ["Event ID", show(record.event_id)],
     ["EventRecordID", show(record.event_record_id)],
+    ...(record.origin in ORIGINS ? [["Origin", ORIGINS[record.origin], "wide"]] : []),
     ["User SID", label(record.user_sid, 200)],
     ["event_key", String(record.event_key)],
     ["Log", show(path), "wide"],
@@ -193,7 +205,7 @@ function recordRows(index, extra = []) {
   const toggle = element("button", { type: "button", class: "raw-button", "aria-expanded": "false" }, "Raw");
   const cells = [
     ...extra, timeNode(record.event_time, record.host), label(record.computer, 120), label(record.channel, 120),
-    show(record.event_id), show(record.event_record_id), label(fileName(data.sources[record.source][1]), 60),
+    show(record.event_id), element("span", {}, show(record.event_record_id), mark(record.origin)), label(fileName(data.sources[record.source][1]), 60),
   ];
   const row = element("tr", {}, ...cells.map((cell) => element("td", {}, cell)), element("td", {}, toggle));
   let opened = null;

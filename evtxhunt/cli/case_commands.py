@@ -1,7 +1,7 @@
 """Commands about a case as a whole: ingest, info, verify."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +30,7 @@ from evtxhunt.model import IngestSummary
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.manifest import open_manifest
 from evtxhunt.pipeline.query import REMARKS_SQL, SOURCES_SQL, TOTALS_SQL, ask, load_query_set, open_case
+from evtxhunt.pipeline.recovered import counts_by_origin
 from evtxhunt.pipeline.verify import difference_rows, verify
 from evtxhunt.render.tabular import write_json_sections, write_table
 from evtxhunt.render.terminal import escape_terminal
@@ -212,12 +213,24 @@ def _info(
                 f"{events:,} events of {hosts} hosts in {logs:,} logs, {span}; {lost:,} records"
                 f" could not be read, {skipped:,} files were no event logs, {findings:,} findings stored"
             )
+            _say_origins(counts_by_origin(connection))
             # A folder of views of one's own may be without it.
             if any(view.id == "log_integrity" for view in query_set.of_kind("view")):
                 with ask(connection, REMARKS_SQL, None, None) as remarks:
                     _say_remarks(*(int(str(number)) for number in next(iter(remarks))))
         with ask(connection, SOURCES_SQL, None, None) as rows:
             write_rows(rows, form, output)
+
+
+def _say_origins(counts: Mapping[str, int]) -> None:
+    if set(counts) <= {"live"}:
+        return
+    say("events by origin: " + ", ".join(f"{number:,} {origin}" for origin, number in counts.items()))
+    if {"slack", "carved"} & set(counts):
+        say(
+            "those from slack and carved ones are not among the events above, nor in any count or finding unless"
+            " --include-recovered asks for it: evtxhunt query recovered_record"
+        )
 
 
 def _say_remarks(logs: int, serious: int, notable: int, ordinary: int) -> None:

@@ -12,6 +12,7 @@ from evtxhunt.cli.output import (
     Format,
     MemoryOption,
     QueriesOption,
+    RecoveredOption,
     open_output,
     say,
     write_rows,
@@ -59,6 +60,7 @@ def _export(
         bool, typer.Option("--routine", help="With logons, tickets and connections of machines and services.")
     ] = False,
     queries: QueriesOption = None,
+    recovered: RecoveredOption = False,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
     formats = list(dict.fromkeys(part.strip() for part in to.split(",") if part.strip()))
@@ -67,7 +69,7 @@ def _export(
         raise typer.BadParameter(
             f"{', '.join(unknown) or 'nothing'} is no format; there are {', '.join(_FILES)}", param_hint="--to"
         )
-    export = Export(case, load_query_set(queries), host or "", routine, memory)
+    export = Export(case, load_query_set(queries, include_recovered=recovered), host or "", routine, memory)
     export.prepare()
     if len(formats) == 1:
         paths = {formats[0]: output or Path(_FILES[formats[0]])}

@@ -1,7 +1,7 @@
 """What the commands share: options, exit statuses, talk on stderr, results in the format that was asked for."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +32,13 @@ QueriesOption = Annotated[
         " used instead of ours. Also $EVTXHUNT_QUERIES.",
     ),
 ]
+RecoveredOption = Annotated[
+    bool,
+    typer.Option(
+        "--include-recovered",
+        help="Count records from slack and carved ones too. They are marked as such; without this they are left out.",
+    ),
+]
 MemoryOption = Annotated[str, typer.Option("--memory", help="Most memory that DuckDB may use, such as 512MB or 4GB.")]
 TimeoutOption = Annotated[
     float | None, typer.Option("--timeout", min=0.001, help="Stop a query after so many seconds.")
@@ -58,6 +65,12 @@ OutputOption = Annotated[Path | None, typer.Option("-o", "--output", help="File 
 def say(text: str) -> None:
     """One line of talk, to stderr; the caller has escaped log text."""
     typer.echo(text, err=True)
+
+
+def say_all(lines: Iterable[str]) -> None:
+    """Several lines of talk."""
+    for line in lines:
+        say(line)
 
 
 def counted(number: int, noun: str) -> str:

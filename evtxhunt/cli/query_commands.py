@@ -17,9 +17,11 @@ from evtxhunt.cli.output import (
     MemoryOption,
     OutputOption,
     QueriesOption,
+    RecoveredOption,
     TimeoutOption,
     open_output,
     say,
+    say_all,
     write_rows,
 )
 from evtxhunt.cli.progress import StepBar, correlate_with_bar
@@ -34,9 +36,10 @@ from evtxhunt.pipeline.query import (
     lint,
     load_query_set,
     open_case,
-    run_query,
+    run_hunt,
     uses_tables,
 )
+from evtxhunt.pipeline.stale import stale_notes
 from evtxhunt.query_file import convert_parameter
 from evtxhunt.render.explain import explanation
 from evtxhunt.render.tabular import write_table
@@ -75,9 +78,10 @@ def _detect(
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
     timeout: TimeoutOption = None,
+    recovered: RecoveredOption = False,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
-    query_set = load_query_set(queries)
+    query_set = load_query_set(queries, include_recovered=recovered)
     with StepBar() as bar:
         runs = detect(case, query_set, allow=allow, timeout_seconds=timeout, memory_limit=memory, progress=bar)
     shown = LEVELS[LEVELS.index(_level(level) or "informational") :]
@@ -119,9 +123,10 @@ def _query(
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
     timeout: TimeoutOption = None,
+    recovered: RecoveredOption = False,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
-    query_set = load_query_set(queries)
+    query_set = load_query_set(queries, include_recovered=recovered)
     if explain and name is None:
         raise typer.BadParameter("name the query to explain", param_hint="--explain")
     if name is None:
@@ -136,9 +141,10 @@ def _query(
     values = _values(query, parameters or [])
     if uses_tables(query.sql, query_set):
         correlate_with_bar(case, query_set, memory)
+    say_all(stale_notes(case, query_set, memory, query.sql))
     with (
         open_case(case, query_set, memory_limit=memory) as connection,
-        run_query(connection, query, values, timeout) as result,
+        run_hunt(connection, query_set, query, values, timeout) as result,
     ):
         write_rows(result, form, output)
 

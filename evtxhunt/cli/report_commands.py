@@ -15,6 +15,7 @@ from evtxhunt.cli.output import (
     CaseOption,
     MemoryOption,
     QueriesOption,
+    RecoveredOption,
     open_output,
     say,
 )
@@ -115,6 +116,7 @@ def _report(
         typer.Option("--notes", metavar="FILE", help="Notes that a report's page exported, to show in this one."),
     ] = None,
     queries: QueriesOption = None,
+    recovered: RecoveredOption = False,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
     if templates and form is not ReportFormat.HTML:
@@ -136,7 +138,8 @@ def _report(
         templates=templates,
     )
     with StepBar() as bar:
-        text = write_report(case, load_query_set(queries), options, memory_limit=memory, progress=bar)
+        query_set = load_query_set(queries, include_recovered=recovered)
+        text = write_report(case, query_set, options, memory_limit=memory, progress=bar)
     with open_output(output) as stream:
         stream.write(text)
     say(f"report written to {escape_terminal(str(output))}")

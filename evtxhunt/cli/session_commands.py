@@ -14,12 +14,15 @@ from evtxhunt.cli.output import (
     MemoryOption,
     OutputOption,
     QueriesOption,
+    RecoveredOption,
     say,
+    say_all,
     write_rows,
 )
 from evtxhunt.cli.progress import correlate_with_bar
 from evtxhunt.pipeline.correlated import COVERAGE, DETECTIONS, HOPS, SESSIONS, Correlated, Story, rows_of, timeline_of
-from evtxhunt.pipeline.query import load_query_set
+from evtxhunt.pipeline.query import QuerySet, find_query, load_query_set
+from evtxhunt.pipeline.stale import stale_notes
 
 HostOption = Annotated[
     str | None, typer.Option("--host", help="Only what this host, by short name, name or address, takes part in.")
@@ -51,9 +54,10 @@ def _sessions(
     queries: QueriesOption = None,
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
+    recovered: RecoveredOption = False,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
-    _show(SESSIONS, case, host, user, queries, form, output, memory)
+    _show(SESSIONS, case, host, user, load_query_set(queries, include_recovered=recovered), form, output, memory)
 
 
 def _hops(
@@ -63,9 +67,10 @@ def _hops(
     queries: QueriesOption = None,
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
+    recovered: RecoveredOption = False,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
-    _show(HOPS, case, host, user, queries, form, output, memory)
+    _show(HOPS, case, host, user, load_query_set(queries, include_recovered=recovered), form, output, memory)
 
 
 def _coverage(
@@ -77,9 +82,11 @@ def _coverage(
     queries: QueriesOption = None,
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
+    recovered: RecoveredOption = False,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
-    _show(DETECTIONS if detections else COVERAGE, case, host, None, queries, form, output, memory)
+    query_set = load_query_set(queries, include_recovered=recovered)
+    _show(DETECTIONS if detections else COVERAGE, case, host, None, query_set, form, output, memory)
 
 
 def _timeline(
@@ -97,11 +104,14 @@ def _timeline(
     queries: QueriesOption = None,
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
+    recovered: RecoveredOption = False,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
     story = Story(host, user, session, from_time, to_time, routine)
-    correlate_with_bar(case, load_query_set(queries), memory)
-    with timeline_of(story, case, queries=queries, is_short=form is Format.TABLE, memory_limit=memory) as rows:
+    query_set = load_query_set(queries, include_recovered=recovered)
+    correlate_with_bar(case, query_set, memory)
+    say_all(stale_notes(case, query_set, memory, find_query(query_set.queries, "timeline").sql))
+    with timeline_of(story, case, query_set, is_short=form is Format.TABLE, memory_limit=memory) as rows:
         write_rows(rows, form, output)
     if not routine and session is None:
         say("Left out: logons, tickets and connections of machines and services; --routine shows them.")
@@ -112,13 +122,13 @@ def _show(
     case: CaseOption,
     host: str | None,
     user: str | None,
-    queries: QueriesOption,
+    query_set: QuerySet,
     form: Format,
     output: OutputOption,
     memory: str,
 ) -> None:
     """A table fits a terminal; the other formats have every column."""
     is_short = form is Format.TABLE
-    correlate_with_bar(case, load_query_set(queries), memory)
-    with rows_of(what, case, queries=queries, host=host, user=user, is_short=is_short, memory_limit=memory) as rows:
+    correlate_with_bar(case, query_set, memory)
+    with rows_of(what, case, query_set, host=host, user=user, is_short=is_short, memory_limit=memory) as rows:
         write_rows(rows, form, output)

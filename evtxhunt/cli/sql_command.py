@@ -15,12 +15,15 @@ from evtxhunt.cli.output import (
     MemoryOption,
     OutputOption,
     QueriesOption,
+    RecoveredOption,
     TimeoutOption,
+    say_all,
     write_rows,
 )
 from evtxhunt.cli.progress import correlate_with_bar
 from evtxhunt.cli.prompt import answer, run_prompt
 from evtxhunt.pipeline.query import ask, load_query_set, open_case, uses_tables
+from evtxhunt.pipeline.stale import stale_notes
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,6 +44,7 @@ def _sql(
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
     timeout: TimeoutOption = None,
+    recovered: RecoveredOption = False,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
     if statement is not None and file is not None:
@@ -52,9 +56,10 @@ def _sql(
             raise typer.BadParameter(f"{file}: cannot be read: {error}", param_hint="--file") from error
     if statement is None and not sys.stdin.isatty():
         statement = sys.stdin.read()
-    query_set = load_query_set(queries)
+    query_set = load_query_set(queries, include_recovered=recovered)
     if statement is not None and uses_tables(statement, query_set):
         correlate_with_bar(case, query_set, memory)
+    say_all(stale_notes(case, query_set, memory, statement))
     with open_case(case, query_set, memory_limit=memory, write=write) as connection:
         if statement is None:
             run_prompt(connection, form, timeout)

@@ -35,9 +35,16 @@ _ROWS = f"""
             row_number() OVER (ORDER BY event_time, kind <> 'finding', finding_id, kind, text, event_keys) AS number
         FROM said
     ),
+    -- Of all records, where `evidence` has the first ones.
+    told AS (
+        SELECT number, string_agg(DISTINCT origin, ', ' ORDER BY origin) AS origin
+        FROM (SELECT number, unnest(event_keys) AS event_key FROM numbered) JOIN event USING (event_key)
+        GROUP BY number
+    ),
     cited AS (
         SELECT number, list(struct_pack(channel := event.channel, event_id := event_id,
-            event_record_id := event_record_id, source_sha256 := source_file.sha256) ORDER BY event_key) AS evidence
+            event_record_id := event_record_id, source_sha256 := source_file.sha256, origin := event.origin)
+            ORDER BY event_key) AS evidence
         FROM (SELECT number, unnest(event_keys[1:{_MOST_EVIDENCE}]) AS event_key FROM numbered)
         JOIN event USING (event_key) JOIN source_file USING (source_file_id) GROUP BY number
     )
@@ -45,8 +52,8 @@ _ROWS = f"""
 _SHAPES = {
     "rows": """
         SELECT event_time, kind, level, detection_id, title, attack, host, computer, user_name, text, session_id,
-            evidence, len(event_keys) AS evidence_count
-        FROM numbered LEFT JOIN cited USING (number) ORDER BY number
+            evidence, len(event_keys) AS evidence_count, origin
+        FROM numbered LEFT JOIN cited USING (number) LEFT JOIN told USING (number) ORDER BY number
     """,
     # Timesketch needs message, datetime and timestamp_desc of every row: docs/guides/user/import-from-json-csv.md.
     "timesketch": """
@@ -57,9 +64,11 @@ _SHAPES = {
             list_concat(CASE WHEN level IS NULL THEN [] ELSE [level, detection_id] END, attack) AS tag,
             host, computer, user_name, session_id,
             list_transform(evidence, lambda record: concat_ws(' ', record.channel, record.event_id,
-                '#' || record.event_record_id, 'sha256:' || record.source_sha256)) AS evidence,
-            len(event_keys) AS evidence_count
-        FROM numbered LEFT JOIN cited USING (number) WHERE event_time IS NOT NULL ORDER BY number
+                '#' || record.event_record_id, 'sha256:' || record.source_sha256,
+                CASE WHEN record.origin <> 'live' THEN '(' || record.origin || ')' END)) AS evidence,
+            len(event_keys) AS evidence_count, origin
+        FROM numbered LEFT JOIN cited USING (number) LEFT JOIN told USING (number)
+        WHERE event_time IS NOT NULL ORDER BY number
     """,
 }
 _TECHNIQUES = f"""

@@ -1,7 +1,8 @@
 """Questions to a case: canned queries, detections, ad-hoc SQL; and the check of query files."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,24 +13,27 @@ import duckdb
 from evtxhunt import __version__
 from evtxhunt import detect as stage
 from evtxhunt.allow import read_allow_list, set_aside
-from evtxhunt.case_file import closing_case, connect_case
+from evtxhunt.case_file import closing_case, connect_case, holds_recovered
 from evtxhunt.correlate import build_tables, is_current, undocumented_columns
 from evtxhunt.detect import RowStream, ask, find_query, run_query
 from evtxhunt.errors import EvtxhuntError, QueryFileError, TableError
 from evtxhunt.model import DetectionRun, OnStep, Query, no_step
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, versions
+from evtxhunt.pipeline.recovered import mark_findings, with_origins
 from evtxhunt.query_file import FOLDERS, Kind, check_attack, check_unique, names_in, query_paths, read_query, used_by
 from evtxhunt.resources import queries_folder, schema_sql, shipped_folder
 from evtxhunt.store import open_store
 
 # What the commands show of every case, each in a fixed order.
 SOURCES_SQL = """
-    SELECT source_file_id, path, host, computer, channel, status, expected, parsed, failed, duplicate, size, sha256
+    SELECT source_file_id, path, host, computer, channel, status, expected, parsed, rescued, failed, slack, carved,
+        duplicate, size, sha256
     FROM source_file ORDER BY path, source_file_id
 """
 TOTALS_SQL = """
-    SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM source_file), (SELECT count(DISTINCT host) FROM event),
-        (SELECT min(event_time) FROM event), (SELECT max(event_time) FROM event),
+    SELECT (SELECT count(*) FROM counted_event), (SELECT count(*) FROM source_file),
+        (SELECT count(DISTINCT host) FROM counted_event),
+        (SELECT min(event_time) FROM counted_event), (SELECT max(event_time) FROM counted_event),
         (SELECT count(*) FROM parse_failure WHERE scope = 'record'), (SELECT count(*) FROM skipped_file),
         (SELECT count(*) FROM finding)
 """
@@ -44,6 +48,9 @@ FINDINGS_SQL = """
     FROM finding WHERE list_position($levels, level) > 0 AND allowed_reason IS NULL ORDER BY finding_id
 """
 
+# The argument of a run of `detect` that counted recovered records; others have none such.
+CHOICE = "include_recovered"
+
 
 def allowed_sql(condition: str = "true") -> str:
     """How many findings the allow-list set aside, by detection and reason, among those that `condition` selects."""
@@ -55,17 +62,21 @@ def allowed_sql(condition: str = "true") -> str:
 
 @dataclass(frozen=True, slots=True)
 class QuerySet:
-    """The views, correlated tables, detections and hunts to use, and the SQL of the macros that they share."""
+    """The views, correlated tables, detections and hunts to use, and the SQL of the macros that they share.
+
+    `include_recovered`: they count events from slack and carved ones too.
+    """
 
     macros_sql: str
     queries: tuple[Query, ...]
+    include_recovered: bool = False
 
     def of_kind(self, kind: Kind) -> list[Query]:
         """Sorted by id."""
         return [query for query in self.queries if query.kind == kind]
 
 
-def load_query_set(override: Path | None = None) -> QuerySet:
+def load_query_set(override: Path | None = None, *, include_recovered: bool = False) -> QuerySet:
     """Reads the query files of `override`, else $EVTXHUNT_QUERIES, else those shipped.
 
     What that folder lacks of views/, detections/, hunts/ and macros.sql is taken from the shipped ones. Raises
@@ -77,7 +88,7 @@ def load_query_set(override: Path | None = None) -> QuerySet:
     ]
     check_unique(queries)
     macros = _holder(folder, "macros.sql") / "macros.sql"
-    return QuerySet(macros.read_text(encoding="utf-8"), tuple(queries))
+    return QuerySet(macros.read_text(encoding="utf-8"), tuple(queries), include_recovered)
 
 
 def _holder(folder: Path, name: str) -> Path:
@@ -102,7 +113,14 @@ def open_case(
     connection = connect_case(case, memory_limit, write=write)
     with closing_case(connection, case, "written" if write else "read"):
         views = query_set.of_kind("view")
-        stage.prepare_connection(connection, query_set.macros_sql, views, run_next=run_next, on_step=on_step)
+        stage.prepare_connection(
+            connection,
+            query_set.macros_sql,
+            views,
+            include_recovered=query_set.include_recovered,
+            run_next=run_next,
+            on_step=on_step,
+        )
         yield connection
 
 
@@ -131,9 +149,12 @@ def correlate(
 def uses_tables(sql: str, query_set: QuerySet) -> bool:
     """Whether the SQL reads what `correlate` makes, by itself or through views."""
     used = used_by(sql, query_set.queries)
-    return any(query.kind == "table" or "decoded_text" in names_in(query.sql) for query in used) or (
-        "decoded_text" in names_in(sql)
-    )
+    return any(query.kind == "table" for query in used) or reads(sql, query_set, "decoded_text")
+
+
+def reads(sql: str, query_set: QuerySet, table: str) -> bool:
+    """Whether the SQL names the table, by itself or through views and correlated tables."""
+    return any(table in names_in(text) for text in (sql, *(query.sql for query in used_by(sql, query_set.queries))))
 
 
 @contextmanager
@@ -149,9 +170,9 @@ def _correlated(
 
     So what was computed for the tables serves the queries that follow. Raises CaseError, QueryError, TableError.
     """
-    sha256 = correlation_sha256(query_set)
     reading = connect_case(case, memory_limit)
     with closing_case(reading, case, "read"):
+        sha256 = correlation_sha256(query_set, counts_recovered(reading, query_set))
         current = is_current(reading, sha256)
     tables = query_set.of_kind("table")
     views = [query for query in query_set.of_kind("view") if query.id == "encoded_text"]
@@ -189,14 +210,18 @@ def detect(
         find_query(query_set.queries, entry.detection)  # a name that is none would allow nothing in silence
     try:
         with _correlated(case, query_set, memory_limit, progress, run_next=detections) as connection:
-            runs = _run_all(connection, detections, timeout_seconds, progress)
+            is_counted = counts_recovered(connection, query_set)
+            runs = _run_all(connection, detections, timeout_seconds, progress, is_counted)
     except TableError as error:
         table = next(query for query in query_set.of_kind("table") if query.id == error.table_id)
         with open_case(case, query_set, memory_limit=memory_limit, run_next=detections) as connection:
-            runs = _run_all(connection, detections, timeout_seconds, progress)
+            is_counted = counts_recovered(connection, query_set)
+            runs = _run_all(connection, detections, timeout_seconds, progress, is_counted)
         runs.insert(0, DetectionRun(table, None, str(error), 0.0))
     runs = [replace(run, findings=set_aside(run.findings, entries)) if run.findings else run for run in runs]
-    arguments = {"allow": hashlib.sha256(allow.read_bytes()).hexdigest()} if allow else {}
+    arguments: dict[str, object] = {"allow": hashlib.sha256(allow.read_bytes()).hexdigest()} if allow else {}
+    if is_counted:
+        arguments[CHOICE] = True
     with open_store(case, memory_limit, __version__) as store:
         run_id = store.begin_run("detect", arguments, versions())
         store.replace_findings(runs)
@@ -209,20 +234,63 @@ def _run_all(
     detections: Sequence[Query],
     timeout_seconds: float | None,
     progress: StepProgress | None,
+    is_recovered_counted: bool,
 ) -> list[DetectionRun]:
     runs = []
     for query in detections:
         if progress:
             progress.step(query.id)
         runs.append(stage.run_detection(connection, query, timeout_seconds))
-    return runs
+    return mark_findings(connection, runs) if is_recovered_counted else runs
 
 
-def correlation_sha256(query_set: QuerySet) -> str:
-    """One hash over what the correlated tables are made by: macros, views, tables, and what detections require."""
+def findings_are_current(connection: duckdb.DuckDBPyConnection, query_set: QuerySet) -> bool:
+    """Whether the stored findings are those of these rules, of this choice and of all that is in the case."""
+    row = connection.execute(
+        "SELECT command, rule_set_sha256, arguments FROM run WHERE command IN ('ingest', 'detect')"
+        " ORDER BY run_id DESC LIMIT 1"
+    ).fetchone()
+    if row is None or row[:2] != ("detect", rule_set_sha256(query_set)):
+        return False
+    return (CHOICE in json.loads(row[2])) == counts_recovered(connection, query_set)
+
+
+@contextmanager
+def run_hunt(
+    connection: duckdb.DuckDBPyConnection,
+    query_set: QuerySet,
+    query: Query,
+    values: Mapping[str, object],
+    timeout_seconds: float | None,
+    *,
+    columns: str = "*",
+) -> Iterator[RowStream]:
+    """Runs a canned query and gives these of its columns, as SQL; where recovered records count, then `origin`.
+
+    It tells of a row whose records are named: 'live', 'live, slack', ... Raises QueryError.
+    """
+    if counts_recovered(connection, query_set):
+        nothing = replace(query, sql=f"SELECT * FROM ({query.sql}) LIMIT 0")
+        with run_query(connection, nothing, values, timeout_seconds) as rows:
+            names, _ = rows.columns, list(rows)  # to its end: only then may the connection be asked anew
+        query = replace(query, sql=with_origins(query.sql, names, columns))
+    elif columns != "*":
+        query = replace(query, sql=f"SELECT {columns} FROM ({query.sql})")
+    with run_query(connection, query, values, timeout_seconds) as rows:
+        yield rows
+
+
+def counts_recovered(connection: duckdb.DuckDBPyConnection, query_set: QuerySet) -> bool:
+    """Whether events from slack or carved ones are counted: they are asked for, and the case has some."""
+    return query_set.include_recovered and holds_recovered(connection)
+
+
+def correlation_sha256(query_set: QuerySet, is_recovered_counted: bool) -> str:
+    """One hash over what correlated tables are made by: macros, views, tables, what detections require, the choice."""
     queries = [*query_set.of_kind("view"), *query_set.of_kind("table")]
     parts = [query_set.macros_sql, *(f"{query.kind} {query.id} {query.sha256}" for query in queries)]
     parts += [f"{query.id} {query.title} {query.level} {query.requires}" for query in query_set.of_kind("detection")]
+    parts += ["with recovered records"] if is_recovered_counted else []
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -287,12 +355,15 @@ __all__ = [
     "allowed_sql",
     "ask",
     "correlate",
+    "counts_recovered",
     "detect",
     "find_query",
+    "findings_are_current",
     "lint",
     "load_query_set",
     "open_case",
     "rule_set_sha256",
+    "run_hunt",
     "run_query",
     "uses_tables",
 ]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import duckdb
 
 from evtxhunt import __version__
+from evtxhunt.case_file import COUNTED
 from evtxhunt.model import (
     ChannelCount,
     Report,
@@ -23,10 +24,12 @@ from evtxhunt.pipeline.query import (
     StepProgress,
     allowed_sql,
     correlate,
+    counts_recovered,
     detect,
+    findings_are_current,
     open_case,
-    rule_set_sha256,
 )
+from evtxhunt.pipeline.recovered import counts_by_origin
 from evtxhunt.pipeline.redaction import redact_case
 from evtxhunt.pipeline.report_context import coverage_of, paths_of, places_of, runs_of, skews_of
 from evtxhunt.pipeline.report_findings import MOST_FINDINGS, Findings, detections_of, in_scope
@@ -99,11 +102,8 @@ def ensure_detected(
 ) -> None:
     """Runs the detections unless their findings are up to date. Raises CaseError."""
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
-        row = connection.execute(
-            "SELECT command, rule_set_sha256 FROM run WHERE command IN ('ingest', 'detect')"
-            " ORDER BY run_id DESC LIMIT 1"
-        ).fetchone()
-    if row != ("detect", rule_set_sha256(query_set)):
+        is_current = findings_are_current(connection, query_set)
+    if not is_current:
         detect(case, query_set, memory_limit=memory_limit, progress=progress)
 
 
@@ -140,14 +140,17 @@ def _gather(
     ).fetchall()
     events, first, last = _one(
         connection,
-        f"SELECT count(*), min(event_time), max(event_time) FROM event AS e WHERE {in_scope('e')}",
+        f"SELECT count(*), min(event_time), max(event_time) FROM counted_event AS e WHERE {in_scope('e')}",
         limits,
     )
     channels = connection.execute(
-        f"SELECT host, channel, count(*), min(event_time), max(event_time) FROM event AS e WHERE {in_scope('e')}"
+        # Where a log is silent is seen by these times: a record from slack or a carved one covers none.
+        f"SELECT host, channel, count(*), min(event_time) FILTER ({COUNTED}), max(event_time) FILTER ({COUNTED})"
+        f" FROM counted_event AS e WHERE {in_scope('e')}"
         " GROUP BY ALL ORDER BY host NULLS LAST, channel NULLS LAST",
         limits,
     ).fetchall()
+    origins = counts_by_origin(connection)
     (failure_count,) = _one(connection, "SELECT count(*) FROM parse_failure")
     skipped = connection.execute("SELECT path, reason, size FROM skipped_file ORDER BY path").fetchall()
     return Report(
@@ -182,6 +185,9 @@ def _gather(
         paths=paths_of(connection, sessions),
         runs=runs_of(connection),
         notes=notes,
+        slack_count=origins.get("slack", 0),
+        carved_count=origins.get("carved", 0),
+        is_recovered_counted=counts_recovered(connection, query_set),
     )
 
 
@@ -189,7 +195,8 @@ def _sources(connection: duckdb.DuckDBPyConnection) -> tuple[ReportSource, ...]:
     rows = connection.execute(
         """
         SELECT s.source_file_id, s.path, s.sha256, s.size, s.status, s.copy_of, s.host, s.computer, s.channel,
-            s.expected, s.parsed, s.failed, s.duplicate, min(e.event_time), max(e.event_time)
+            s.expected, s.parsed, s.failed, s.duplicate, min(e.event_time) FILTER (e.origin NOT IN ('carved', 'slack')),
+            max(e.event_time) FILTER (e.origin NOT IN ('carved', 'slack')), s.rescued, s.slack, s.carved
         FROM source_file AS s LEFT JOIN file_record AS e ON e.source_file_id = coalesce(s.copy_of, s.source_file_id)
         GROUP BY ALL ORDER BY s.path, s.source_file_id
         """

@@ -61,14 +61,14 @@ class RecordPicker:
             )
             SELECT event_key, event_time, {_NAMES}, event_id, event_record_id, {cut_sql("user_sid", LONGEST_NAME)},
                 CASE WHEN fits THEN event_data END, source_file_id, record_offset, event_data IS NOT NULL AND NOT fits,
-                coalesce(copies, []), coalesce(copy_count, 0)
+                coalesce(copies, []), coalesce(copy_count, 0), origin
             FROM sized LEFT JOIN copied USING (event_key) ORDER BY event_key
             """
         ).fetchall()
         connection.unregister("wanted_record")
         self._place = {row[0]: index for index, row in enumerate(rows)}
         return tuple(
-            ReportRecord(*(*row[:10], source_index[row[10]], *row[11:13], _places(row[13], source_index), row[14]))
+            ReportRecord(*(*row[:10], source_index[row[10]], *row[11:13], _places(row[13], source_index), *row[14:16]))
             for row in rows
         )
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from evtxhunt.model import Report, ReportFinding, ReportHop, ReportRecord, ReportSession, ReportSource
 from evtxhunt.render.clock import Clock
 from evtxhunt.render.overview import WORST_FIRST, Overview, make_overview, order_findings
-from evtxhunt.render.story import Piece, Sentence, tell_story
+from evtxhunt.render.story import Piece, Sentence, origin_mark, tell_story
 from evtxhunt.render.text import cut, show_hidden
 
 # A description in Jira holds 32,767 characters, a comment on GitHub 65,536. Each section takes at most its share.
@@ -124,6 +124,7 @@ def _scope(report: Report, overview: Overview, when: _Time) -> list[str]:
         f"- **Time** {when(report.first_time)} to {when(report.last_time)}",
         f"- **Read** {report.event_count:,} events in {len(overview.channel_names):,} channels,"
         f" {len(report.sources):,} log files",
+        *([f"- **Recovered** {overview.recovered}"] if overview.recovered else []),
         f"- **Limited to** {', '.join(limits) or 'nothing; this is the whole case'}",
         *("- **Redacted** " + line.replace("\\", "\\\\") for line in report.redaction),  # DOMAIN\\name as it is
     ]
@@ -200,7 +201,7 @@ def _citation(report: Report, record: ReportRecord) -> str:
     """Channel, EventID, EventRecordID and which log, by its number in Sources."""
     return (
         f"{code(record.channel)} event {_number(record.event_id)}, EventRecordID {_number(record.event_record_id)}"
-        f" in source {report.sources[record.source].source_file_id}"
+        f" in source {report.sources[record.source].source_file_id}{origin_mark(record)}"
     )
 
 
@@ -306,10 +307,12 @@ def _sources(report: Report) -> list[str]:
 
 
 def _source_entry(source: ReportSource) -> list[str]:
+    found = ((source.rescued, "rescued"), (source.slack, "from slack"), (source.carved, "carved"))
+    beside = "".join(f", {count:,} {what}" for count, what in found if count)
     copy = f" of source {source.copy_of}" if source.copy_of is not None else ""
     copies = f" ({source.duplicate:,} as copies)" if source.duplicate and source.copy_of is None else ""
     return [
         f"- **{source.source_file_id}** {code(source.path, 200)}: {code(source.channel)}, {source.size:,} bytes,"
-        f" {plain_or_code(source.status)}{copy}, {_number(source.parsed)} of {_number(source.expected)} records"
+        f" {plain_or_code(source.status)}{copy}, {_number(source.parsed)} of {_number(source.expected)} records{beside}"
         f"{copies}, SHA-256 {code(source.sha256)}"
     ]

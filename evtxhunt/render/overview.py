@@ -42,6 +42,7 @@ class Overview:
     line_count: int  # of the story in scope, without the findings among them
     left_out_lines: int
     left_out_kinds: tuple[tuple[str, int], ...]
+    recovered: str  # how many records from slack and carved ones there are, and whether they count; empty: none
     is_limited: bool  # to a host or a window
     is_complete: bool  # every record of every log was read, every detection ran, and all of the case is shown
 
@@ -90,10 +91,25 @@ def make_overview(report: Report, findings: Sequence[ReportFinding]) -> Overview
         line_count=sum(count for _, count in report.line_kinds),
         left_out_lines=sum(count for _, count in left_out_kinds),
         left_out_kinds=left_out_kinds,
+        recovered=_recovered(report),
         is_limited=is_limited,
         is_complete=bool(report.sources and report.detections)
         and not (damaged or failed_detections or report.failure_count or left_out_findings or is_limited),
     )
+
+
+def _recovered(report: Report) -> str:
+    counts = ((report.slack_count, "from slack"), (report.carved_count, "carved"))
+    found = [(count, what) for count, what in counts if count]
+    if not found:
+        return ""
+    (first, what), *rest = found
+    number = f"{first:,} record{'' if first == 1 else 's'} {what}" + "".join(f" and {n:,} {word}" for n, word in rest)
+    is_one = first == 1 and not rest
+    if report.is_recovered_counted:
+        return f"{number} {'is' if is_one else 'are'} in the case and counted here, since --include-recovered was given"
+    it = "it" if is_one else "them"
+    return f"{number} {'is' if is_one else 'are'} in the case and not counted here; --include-recovered counts {it}"
 
 
 def sort_names(names: Iterable[str | None]) -> tuple[str | None, ...]:

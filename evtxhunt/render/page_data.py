@@ -46,6 +46,7 @@ _RECORD_FIELDS = (
     "is_data_left_out",
     "copies",
     "copy_count",
+    "origin",
 )
 _LINE_FIELDS = (
     "event_time",

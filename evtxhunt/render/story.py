@@ -39,7 +39,12 @@ def cite(record: ReportRecord) -> str:
     """The short words for a record, as the view `citation` has them: `Security 4624 #4711`."""
     channel = _SHORT_CHANNELS.get(record.channel or "", record.channel or "?")
     number = "?" if record.event_record_id is None else record.event_record_id
-    return f"{channel} {'?' if record.event_id is None else record.event_id} #{number}"
+    return f"{channel} {'?' if record.event_id is None else record.event_id} #{number}{origin_mark(record)}"
+
+
+def origin_mark(record: ReportRecord) -> str:
+    """What follows the citation of a record that is in no log as such: ' (slack)', ' (carved)', else nothing."""
+    return f" ({record.origin})" if record.origin in ("slack", "carved") else ""
 
 
 def tell_story(report: Report) -> tuple[Sentence, ...]:

@@ -17,7 +17,7 @@
 -- two minutes between them would count twice, which splits a session and never joins two.
 WITH marker AS (
     SELECT event_key, event_time, lower(computer) AS computer
-    FROM event
+    FROM counted_event
     WHERE (event_id = 12 AND provider = 'Microsoft-Windows-Kernel-General')
         OR (event_id = 6005 AND channel = 'System' AND provider = 'EventLog')
         OR (event_id = 4608 AND provider = 'Microsoft-Windows-Security-Auditing')
@@ -38,7 +38,7 @@ boot AS (
 ),
 before AS (
     SELECT lower(computer) AS computer, 0 AS boot_number, NULL::TIMESTAMP AS start_time, []::BIGINT[] AS event_keys
-    FROM event WHERE computer IS NOT NULL GROUP BY ALL
+    FROM counted_event WHERE computer IS NOT NULL GROUP BY ALL
 ),
 bounded AS (
     SELECT *, lead(start_time) OVER (PARTITION BY computer ORDER BY boot_number) AS end_time
@@ -46,7 +46,7 @@ bounded AS (
 ),
 -- 1100, Kernel-General 13 and EventLog 6006 are the last that a clean shutdown writes.
 shutdown AS (
-    SELECT lower(computer) AS computer, event_time FROM event
+    SELECT lower(computer) AS computer, event_time FROM counted_event
     WHERE (event_id = 1100 AND provider = 'Microsoft-Windows-Eventlog') OR (event_id = 6006 AND channel = 'System' AND provider = 'EventLog')
         OR (event_id = 13 AND provider = 'Microsoft-Windows-Kernel-General')
 )

@@ -139,7 +139,7 @@ password AS (
 ),
 written AS (
     SELECT lower(regexp_extract(event_data->>'ObjectDN', '^CN=([^,]+)', 1)) AS short_name, event_key, event_time
-    FROM event WHERE event_id = 5136 AND provider = 'Microsoft-Windows-Security-Auditing'
+    FROM counted_event WHERE event_id = 5136 AND provider = 'Microsoft-Windows-Security-Auditing'
         AND event_data->>'AttributeLDAPDisplayName' = 'msDS-AllowedToActOnBehalfOfOtherIdentity'
 ),
 trusted AS (

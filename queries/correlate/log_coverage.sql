@@ -6,24 +6,26 @@
 -- [columns]
 -- computer = "lower case"
 -- channel = "as in the records"
--- records = "how many the case holds; 0: none"
--- first_time = "of the first record"
+-- records = "how many the case holds, with --include-recovered those from slack and carved among them; 0: none"
+-- first_time = "of the first record; of the log itself, as are the columns up to missing_records: a record from slack or carved covers no time"
 -- last_time = "of the last record"
 -- first_record_id = "lowest EventRecordID"
 -- last_record_id = "highest EventRecordID"
 -- missing_records = "EventRecordIDs between these that no file holds; NULL: a filtered export, where holes mean nothing"
 -- cleared_time = "when the log was last cleared, as far as the logs tell; NULL: not"
--- is_absent = "the case holds nothing of this channel of this computer"
+-- is_absent = "the case holds nothing of this channel of this computer, or recovered records alone"
 -- notes = "why something may be missing here, in words"
 -- ---
 -- A hole is no proof of tampering: logs roll over, exports filter. In a filtered export the record headers are numbered anew.
 WITH present AS (
-    SELECT lower(computer) AS computer, channel, count(*) AS records, min(event_time) AS first_time, max(event_time) AS last_time,
-        min(event_record_id) AS first_record_id, max(event_record_id) AS last_record_id,
-        CASE WHEN bool_and(coalesce(header_record_id = event_record_id, false))
-            THEN TRY_CAST(max(event_record_id)::HUGEINT - min(event_record_id) + 1 - count(DISTINCT event_record_id) AS BIGINT) END
+    SELECT lower(computer) AS computer, channel, count(*) AS records, count(*) FILTER (is_of_log) AS records_of_log,
+        min(event_time) FILTER (is_of_log) AS first_time, max(event_time) FILTER (is_of_log) AS last_time,
+        min(event_record_id) FILTER (is_of_log) AS first_record_id, max(event_record_id) FILTER (is_of_log) AS last_record_id,
+        CASE WHEN bool_and(coalesce(header_record_id = event_record_id, false)) FILTER (is_of_log)
+            THEN TRY_CAST(last_record_id::HUGEINT - first_record_id + 1 - count(DISTINCT event_record_id) FILTER (is_of_log) AS BIGINT) END
             AS missing_records
-    FROM event WHERE event.computer IS NOT NULL AND channel IS NOT NULL GROUP BY lower(event.computer), channel
+    FROM (SELECT *, origin NOT IN ('carved', 'slack') AS is_of_log FROM counted_event) AS event
+    WHERE event.computer IS NOT NULL AND channel IS NOT NULL GROUP BY lower(event.computer), channel
 ),
 expected(channel) AS (
     VALUES ('Security'), ('System'), ('Windows PowerShell'), ('Microsoft-Windows-PowerShell/Operational'),
@@ -35,14 +37,14 @@ computer AS (
 ),
 row_of AS (
     SELECT coalesce(present.computer, wanted.computer) AS computer, coalesce(present.channel, wanted.channel) AS channel,
-        coalesce(records, 0) AS records, present.first_time, last_time, first_record_id, last_record_id, missing_records
+        coalesce(records, 0) AS records, coalesce(records_of_log, 0) AS records_of_log, present.first_time, last_time, first_record_id, last_record_id, missing_records
     FROM present FULL JOIN (SELECT computer, channel FROM computer, expected) AS wanted
         ON wanted.computer = present.computer AND wanted.channel = present.channel
 ),
 cleared AS (
     SELECT lower(computer) AS computer, CASE event_id WHEN 1102 THEN 'Security' ELSE event_data->>'$.LogFileCleared.Channel' END AS channel,
         max(event_time) AS cleared_time
-    FROM event WHERE provider = 'Microsoft-Windows-Eventlog' AND event_id IN (1102, 104) GROUP BY ALL
+    FROM counted_event WHERE provider = 'Microsoft-Windows-Eventlog' AND event_id IN (1102, 104) GROUP BY ALL
 ),
 policy AS (
     SELECT event_kind.computer,
@@ -55,7 +57,7 @@ commanded AS (
 ),
 reduced AS (
     SELECT lower(event.computer) AS computer, min(event_time) AS reduced_time
-    FROM event WHERE provider = 'Microsoft-Windows-Security-Auditing' AND event_id = 4719
+    FROM counted_event AS event WHERE provider = 'Microsoft-Windows-Security-Auditing' AND event_id = 4719
         AND regexp_matches(event_data->>'AuditPolicyChanges', '%%84(48|50)')
     GROUP BY ALL
 ),
@@ -69,9 +71,11 @@ code AS (
     WHERE channel = 'Microsoft-Windows-PowerShell/Operational' AND event_id = 4104 GROUP BY ALL
 )
 SELECT row_of.computer, row_of.channel, records, row_of.first_time, last_time, first_record_id, last_record_id, missing_records,
-    cleared_time, records = 0 AS is_absent,
+    cleared_time, records_of_log = 0 AS is_absent,
     array_to_string(list_filter([
-        CASE WHEN records = 0 THEN 'nothing of this log is in the case: not collected, not enabled, or emptied' END,
+        CASE WHEN records_of_log = 0 THEN 'nothing of this log is in the case'
+            || CASE WHEN records > 0 THEN ' but ' || counted(records, 'record') || ' from slack or carved' ELSE '' END
+            || ': not collected, not enabled, or emptied' END,
         CASE WHEN cleared_time IS NOT NULL THEN 'cleared at ' || strftime(cleared_time, '%Y-%m-%dT%H:%M:%SZ')
             || ': what was in it before is gone unless it was archived' END,
         CASE WHEN missing_records > 0 THEN missing_records || ' record ids within it are in no file' END,

@@ -74,7 +74,7 @@ placed AS (
 ),
 privileged AS (
     SELECT lower(computer) AS computer, subject_logon_id AS logon_id, event_time, event_key
-    FROM event WHERE event_id = 4672 AND provider = 'Microsoft-Windows-Security-Auditing'
+    FROM counted_event WHERE event_id = 4672 AND provider = 'Microsoft-Windows-Security-Auditing'
 ),
 ended AS (
     SELECT lower(computer) AS computer, logon_id, event_time, event_key FROM logoff WHERE logon_id IS NOT NULL

@@ -59,7 +59,7 @@ by_command_line AS (
 ),
 -- 40961 (console starting) and 53504 (listening to the debugger's pipe) are written by the PowerShell process itself.
 ready AS (
-    SELECT lower(computer) AS computer, process_id, event_time FROM event
+    SELECT lower(computer) AS computer, process_id, event_time FROM counted_event
     WHERE channel IN ('Microsoft-Windows-PowerShell/Operational', 'PowerShellCore/Operational') AND event_id IN (40961, 53504)
 ),
 by_console AS (

@@ -27,7 +27,7 @@ wanted AS (
     FROM remoting_session AS session JOIN expected ON list_contains(kinds, session.kind)
 ),
 seen AS (
-    SELECT DISTINCT session_id, role, channel FROM remoting_witness JOIN event USING (event_key)
+    SELECT DISTINCT session_id, role, channel FROM remoting_witness JOIN counted_event USING (event_key)
 )
 SELECT wanted.session_id, wanted.role, wanted.computer, wanted.channel, seen.session_id IS NOT NULL AS is_seen,
     CASE

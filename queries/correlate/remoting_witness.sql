@@ -50,7 +50,7 @@ witness AS (
             WHEN 4624 THEN CASE logon_event.role WHEN 'run_as' THEN 'run_as_logon' ELSE 'logon' END
             WHEN 4672 THEN CASE logon_event.role WHEN 'run_as' THEN 'run_as_logon' ELSE 'special_logon' END
             WHEN 1 THEN 'logon' ELSE 'logoff' END, rule
-    FROM logon_event JOIN event USING (event_key) WHERE source = '4624'
+    FROM logon_event JOIN counted_event AS event USING (event_key) WHERE source = '4624'
     -- The service uses the stored password of a RunAs endpoint: 0x3e4 is NETWORK SERVICE, as which WinRM runs.
     UNION ALL
     SELECT session_id, explicit.event_key, 'run_as_logon', 'user, by the service'
@@ -98,7 +98,7 @@ witness AS (
     FROM engine JOIN module_log ON lower(module_log.computer) = engine.computer AND module_log.host_id = engine.host_id
     UNION ALL
     SELECT host.session_id, event.event_key, 'console', 'process id'
-    FROM host JOIN event ON event.event_id = 53504 AND event.channel = 'Microsoft-Windows-PowerShell/Operational'
+    FROM host JOIN counted_event AS event ON event.event_id = 53504 AND event.channel = 'Microsoft-Windows-PowerShell/Operational'
         AND lower(event.computer) = host.computer AND event.process_id = host.process_id
         AND event.event_time BETWEEN host.start_time AND host.until_time
     UNION ALL

@@ -16,7 +16,7 @@
 -- By record numbers, so only in logs that are no filtered exports, whose record headers are numbered anew. At the end of a log nothing can
 -- be said. The next record's time is when the service wrote again.
 -- Record by record of each file: what came next is judged where a file has it.
-WITH security AS (FROM file_record WHERE channel = 'Security'),
+WITH security AS (FROM file_record WHERE channel = 'Security' AND origin NOT IN ('carved', 'slack')),
 stop AS (
     SELECT security.*, host FROM security JOIN rare_event USING (event_key)
     WHERE event_id = 1100 AND security.header_record_id = security.event_record_id

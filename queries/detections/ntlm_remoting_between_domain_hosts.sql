@@ -15,7 +15,7 @@
 SELECT session.start_time AS event_time, place.host, place.written_name AS computer, account(session.user_domain, session.user_name) AS user_name,
     coalesce(account(session.user_domain, session.user_name), 'Somebody') || ' came to ' || place.written_name || coalesce(' from ' || source_ip, '')
         || ' by NTLM and not by Kerberos' || coalesce(', asked for as ' || asked.connected_host, '') || ' (session ' || session_id || ')' AS summary,
-    (SELECT list_sort(list(DISTINCT event_key)) FROM remoting_witness JOIN event USING (event_key)
+    (SELECT list_sort(list(DISTINCT event_key)) FROM remoting_witness JOIN counted_event USING (event_key)
      WHERE remoting_witness.session_id = session.session_id AND role IN ('client_session', 'logon', 'shell')
         AND (event_id = 91 OR event_key = asked.event_key OR (event_id = 4624 AND authentication_package_name = 'NTLM'))) AS evidence,
     session_id, source_ip, CASE WHEN asked.event_key IS NOT NULL THEN 'high' END AS level

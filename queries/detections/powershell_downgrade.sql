@@ -15,7 +15,7 @@ WITH newer AS (
     SELECT DISTINCT computer FROM powershell_engine
     WHERE TRY_CAST(split_part(coalesce(engine_version, host_version), '.', 1) AS INTEGER) BETWEEN 3 AND 9
     UNION
-    SELECT DISTINCT computer FROM event WHERE event_id IN (4103, 4104) AND channel = 'Microsoft-Windows-PowerShell/Operational'
+    SELECT DISTINCT computer FROM counted_event WHERE event_id IN (4103, 4104) AND channel = 'Microsoft-Windows-PowerShell/Operational'
 ),
 old AS (
     SELECT event_key, event_time, host, computer, NULL AS user_name, coalesce(host_application, host_name) AS command, '400' AS source

@@ -16,7 +16,7 @@
 -- ---
 -- sdiagnhost and svchost load it by themselves (real logs).
 WITH loaded AS (
-    SELECT event_key, event_time, host, computer, image AS program FROM event
+    SELECT event_key, event_time, host, computer, image AS program FROM counted_event
     WHERE event_id = 7 AND provider = 'Microsoft-Windows-Sysmon'
         AND regexp_matches(image_loaded, '(?i)\\system\.management\.automation(\.ni)?\.dll$')
     UNION ALL

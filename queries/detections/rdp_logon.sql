@@ -23,7 +23,7 @@ WITH seen AS (
     UNION ALL
     SELECT event_key, event_time, host, computer, account(event_data->>'$.EventXML.Param2', event_data->>'$.EventXML.Param1'),
         lower(event_data->>'$.EventXML.Param1'), clean_ip(event_data->>'$.EventXML.Param3'), true
-    FROM event WHERE event_id = 1149 AND channel = 'Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational'
+    FROM counted_event WHERE event_id = 1149 AND channel = 'Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational'
 ),
 stepped AS (SELECT *, lag(event_time) OVER (PARTITION BY computer, name, ip ORDER BY event_time, event_key) AS previous FROM seen),
 numbered AS (

@@ -29,17 +29,24 @@ WITH unexplained AS (
             AND log_cleared.event_time BETWEEN hole.from_time AND hole.to_time)
 ),
 judged AS (
-    SELECT *, (SELECT count(*) FROM event WHERE lower(event.computer) = lower(hole.computer) AND event.channel <> hole.channel
+    SELECT *, (SELECT count(*) FROM counted_event AS event WHERE lower(event.computer) = lower(hole.computer) AND event.channel <> hole.channel
             AND event.event_time > hole.from_time AND event.event_time < hole.to_time) AS other_records
     FROM unexplained AS hole
+),
+span AS (SELECT computer, channel, min(last_number) AS first_number, max(next_number) AS final_number FROM unexplained GROUP BY ALL),
+found AS (
+    SELECT span.computer, span.channel, count(DISTINCT event_record_id) AS recovered
+    FROM span JOIN recovered_number AS old ON old.computer = lower(span.computer) AND old.channel = span.channel
+        AND event_record_id BETWEEN first_number AND final_number GROUP BY ALL
 )
 SELECT min(from_time) AS event_time, arg_min(host, next_number) AS host, computer, NULL::VARCHAR AS user_name,
     counted(sum(missing), 'record') || ' of the log ' || channel || ' of ' || coalesce(computer, 'an unnamed computer') || ' are in no file, '
         || CASE WHEN count(*) = 1 THEN 'between #' || min(last_number) || ' and #' || max(next_number) ELSE 'in ' || count(*) || ' holes from #' || min(last_number) || ' to #' || max(next_number) END
         || ' (' || show_span(min(from_time), max(to_time)) || ')'
+        || coalesce('; slack or carved chunks have ' || any_value(recovered) || ' of the numbers in between', '')
         || CASE WHEN max(other_records) >= $min_other_records THEN '; other logs wrote ' || counted(max(other_records), 'record') || ' in one hole' ELSE '' END AS summary,
     -- The records on both sides of the ten widest holes.
     list_sort(list_distinct(flatten(list(event_keys ORDER BY missing DESC, next_number)[1:10]))) AS evidence, channel, sum(missing) AS missing, count(*) AS holes,
     CASE WHEN channel = 'Security' OR max(other_records) >= $min_other_records THEN 'medium' END AS level
-FROM judged GROUP BY computer, channel
+FROM judged LEFT JOIN found USING (computer, channel) GROUP BY computer, channel
 ORDER BY event_time, evidence

@@ -14,7 +14,7 @@
 SELECT session.start_time AS event_time, place.host, place.written_name AS computer, account(session.user_domain, session.user_name) AS user_name,
     coalesce(account(session.user_domain, session.user_name), 'Somebody') || ' has a remoting session on ' || place.written_name || coalesce(' from ' || source_ip, '')
         || ' without administrator''s rights (session ' || session_id || ')' AS summary,
-    (SELECT list_sort(list(DISTINCT witness.event_key)) FROM remoting_witness AS witness JOIN event USING (event_key)
+    (SELECT list_sort(list(DISTINCT witness.event_key)) FROM remoting_witness AS witness JOIN counted_event USING (event_key)
      WHERE witness.session_id = session.session_id AND role = 'logon' AND event_id = 4624) AS evidence,
     session_id
 FROM remoting_session AS session

@@ -31,6 +31,6 @@ SELECT min(event.event_time) AS event_time, arg_min(event.host, event_key) AS ho
         || coalesce(arg_min(to_computer, event_key), 'another computer') || ' within session ' || from_session_id
         || ', as ' || coalesce(arg_min(event.computer, event_key), 'an unnamed computer') || ' tells' AS summary,
     list_sort(list(DISTINCT event_key)) AS evidence, from_session_id
-FROM answered JOIN event USING (event_key)
+FROM answered JOIN counted_event AS event USING (event_key)
 GROUP BY from_session_id, via_computer, lower(event.computer)
 ORDER BY event_time, evidence

@@ -10,6 +10,6 @@ SELECT event_time, computer, user_sid, process_id,
     line_value(event_data->>'ContextInfo', 'Command Type') AS command_type, line_value(event_data->>'ContextInfo', 'User') AS user_name,
     line_value(event_data->>'ContextInfo', 'Connected User') AS connected_user, line_value(event_data->>'ContextInfo', 'Host Name') AS host_name,
     event_data->>'Payload' AS message, event_key
-FROM event
+FROM counted_event
 WHERE event_id = 7937 AND channel = 'Microsoft-Windows-PowerShell/Analytic'
 ORDER BY event_time, event_key

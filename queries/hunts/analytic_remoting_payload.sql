@@ -9,7 +9,7 @@
 -- PSRP: 40 bytes of header (types and GUIDs), then UTF-8, as a rule XML. Where that cannot be told apart, bytes that are no ASCII are dots.
 WITH record AS (
     SELECT *, upper(regexp_replace(regexp_replace(event_data->>'FragmentPayload', '^0x', ''), '\s', '', 'g')) AS digits
-    FROM event
+    FROM counted_event
     WHERE event_id IN (32850, 32867, 32868) AND channel = 'Microsoft-Windows-PowerShell/Analytic'
 )
 SELECT event_time, computer, process_id, CASE event_id WHEN 32850 THEN 'user' WHEN 32867 THEN 'received' ELSE 'sent' END AS kind,

@@ -19,7 +19,7 @@ SELECT
     e.event_time, e.event_time - middle.event_time AS distance, e.computer, e.channel, e.event_id,
     a.kind, a.user_name, a.ip, coalesce(a.text, excerpt(e.event_data, 200)) AS text, e.event_record_id, e.event_key
 FROM event AS middle
-JOIN event AS e ON e.event_time BETWEEN middle.event_time - to_seconds($seconds) AND middle.event_time + to_seconds($seconds)
+JOIN counted_event AS e ON e.event_time BETWEEN middle.event_time - to_seconds($seconds) AND middle.event_time + to_seconds($seconds)
     AND ($all_computers OR e.computer = middle.computer)
 LEFT JOIN activity AS a ON a.event_key = e.event_key
 WHERE middle.event_key = $event_key

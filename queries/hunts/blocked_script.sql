@@ -8,7 +8,7 @@
 SELECT event_time, computer, user_sid, process_id, CASE event_id WHEN 40961 THEN 'console started' ELSE 'script blocked' END AS kind,
     nullif(regexp_extract(event_data->>'Payload', '(?i)(?:file|datei)?\s*"?([a-z]:\\[^"\r\n]+?\.psm?1|\\\\[^"\r\n]+?\.psm?1)', 1), '') AS script,
     excerpt(event_data->>'Payload', 400) AS message, event_key
-FROM event
+FROM counted_event
 WHERE channel = 'Microsoft-Windows-PowerShell/Operational'
     -- The id is the same in every language, the sentence is not.
     AND (event_id = 40961 OR (event_id = 4100 AND (event_data->>'Payload' ILIKE '%running scripts is disabled%'

@@ -8,6 +8,6 @@
 -- description = "The hash, or a part of it"
 -- ---
 SELECT event_time, computer, event_id, coalesce(image_loaded, image) AS image, command_line, event_data->>'Hashes' AS hashes, event_record_id, event_key
-FROM event
+FROM counted_event
 WHERE provider = 'Microsoft-Windows-Sysmon' AND event_id IN (1, 6, 7, 15) AND contains(upper(event_data->>'Hashes'), upper($hash))
 ORDER BY event_time, event_key

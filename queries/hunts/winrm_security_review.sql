@@ -39,7 +39,7 @@ setting AS (
     SELECT event_key, text, '' FROM command_text WHERE text ILIKE '%wsman:%' AND text ILIKE '%set-%' AND len(text) < 4000
 ),
 known_to(number, is_violation, event_key, note) AS (
-    SELECT 1, false, event_key, 'the listener started' FROM event WHERE event_id = 10148 AND channel = 'System'
+    SELECT 1, false, event_key, 'the listener started' FROM counted_event WHERE event_id = 10148 AND channel = 'System'
     UNION ALL SELECT 2, false, event_key, 'a shell was opened' FROM winrm WHERE event_id = 91
     UNION ALL SELECT 2, false, event_key, 'a remote engine started' FROM powershell_engine WHERE event_id = 400 AND host_name = 'ServerRemoteHost'
     UNION ALL SELECT 3, false, event_key, 'port ' || destination_port FROM network_connection WHERE destination_port IN (5985, 5986)

@@ -6,5 +6,5 @@
 -- ---
 SELECT lower(computer) AS computer, row_number() OVER (ORDER BY lower(computer))::INTEGER AS computer_number,
     arg_min(computer, event_key) AS written_name, arg_min(host, event_key) AS host
-FROM event WHERE computer IS NOT NULL
+FROM counted_event WHERE computer IS NOT NULL
 GROUP BY lower(computer)

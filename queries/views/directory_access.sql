@@ -12,5 +12,5 @@ SELECT
     event_data->>'ObjectName' AS object_name,
     as_integer(event_data->>'AccessMask') AS access_mask,       -- 0x100: an extended right was used
     regexp_extract_all(lower(event_data->>'Properties'), '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}') AS right_guids
-FROM event
+FROM counted_event
 WHERE event_id = 4662 AND provider = 'Microsoft-Windows-Security-Auditing'

@@ -6,5 +6,5 @@
 -- ---
 SELECT source_file_id, host, lower(computer) AS computer, channel, provider, event_id, count(*) AS events,
     min(event_time) AS first_time, max(event_time) AS last_time
-FROM event
+FROM counted_event
 GROUP BY source_file_id, host, lower(computer), channel, provider, event_id

@@ -20,5 +20,5 @@ SELECT
     known(process_name) AS process_name,
     clean_ip(ip_address) AS ip,
     as_integer(data.IpPort) AS port
-FROM (SELECT *, fields(event_data, 'TargetLogonGuid, TargetServerName, TargetInfo, ProcessId, IpPort') AS data FROM event)
+FROM (SELECT *, fields(event_data, 'TargetLogonGuid, TargetServerName, TargetInfo, ProcessId, IpPort') AS data FROM counted_event)
 WHERE event_id = 4648 AND provider = 'Microsoft-Windows-Security-Auditing'

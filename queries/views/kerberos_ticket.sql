@@ -27,5 +27,5 @@ SELECT
     clean_guid(data.LogonGuid) AS logon_guid,               -- that of the 4624 on the target
     known(data.TransmittedServices) AS transmitted_services,
     known(data.CertThumbprint) AS certificate_thumbprint
-FROM (SELECT *, fields(event_data, 'TargetSid, ServiceSid, TicketOptions, TicketEncryptionType, PreAuthType, IpPort, LogonGuid, TransmittedServices, CertThumbprint') AS data FROM event)
+FROM (SELECT *, fields(event_data, 'TargetSid, ServiceSid, TicketOptions, TicketEncryptionType, PreAuthType, IpPort, LogonGuid, TransmittedServices, CertThumbprint') AS data FROM counted_event)
 WHERE event_id IN (4768, 4769, 4770, 4771) AND provider = 'Microsoft-Windows-Security-Auditing'

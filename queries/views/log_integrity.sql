@@ -5,7 +5,7 @@
 -- damaged or contradicts itself, as happens without anyone's intent; 'serious' that content was taken out, or looks so. meaning says what was found,
 -- innocent_causes what else than tampering leads to it: a row is a question to ask, no verdict. occurrences counts the records, chunks, holes, steps or
 -- clearings; event_keys are the records behind it (of many holes or steps, those of the ten widest). Copies have the rows of their original.
--- A log without rows has none of this. No row can tell that a log is genuine: who writes a whole new file leaves none."""
+-- It speaks of the logs as they stand, never of records from slack or carved. A log without rows has none of this. No row can tell that a log is genuine: who writes a whole new file leaves none."""
 -- ---
 WITH log AS (SELECT * REPLACE (coalesce(is_dirty, false) AS is_dirty), is_dirty IS NOT NULL AS has_header FROM source_file WHERE copy_of IS NULL),
 held AS (
@@ -13,7 +13,7 @@ held AS (
         -- An export counts its records from 1 and is closed: once the two numbers part, the header's stays the smaller one.
         renumbered = count(*) OR renumbered > 0 AND NOT any_value(is_dirty) AND bool_and(header_record_id <= event_record_id) AND min(header_record_id) FILTER (header_record_id <> event_record_id)
             > max(header_record_id) FILTER (header_record_id = event_record_id) AS is_export
-    FROM file_record JOIN log USING (source_file_id) WHERE origin IN ('live', 'rescued') GROUP BY ALL
+    FROM file_record JOIN log USING (source_file_id) WHERE origin NOT IN ('carved', 'slack') GROUP BY ALL
 ),
 -- The reasons are those that the reader of logs gives (evtxhunt/parse.py).
 lost AS (
@@ -27,7 +27,7 @@ lost AS (
 ),
 span AS (
     SELECT source_file_id, coalesce(lower(computer), '') AS place, channel, min(event_record_id) AS first_number, max(event_record_id) AS final_number
-    FROM file_record GROUP BY ALL
+    FROM file_record WHERE origin NOT IN ('carved', 'slack') GROUP BY ALL
 ),
 -- Where record_hole does not look: one record that only files numbered anew have is enough.
 unjudged AS (SELECT coalesce(place, '') AS place, channel FROM log_numbering WHERE NOT is_whole),
@@ -137,6 +137,9 @@ found(source_file_id, reason, occurrences, meaning, event_keys) AS (
     SELECT source_file_id, CASE WHEN is_inside THEN 'records_missing' ELSE 'records_missing_between_logs' END, count(*),
         counted(sum(unexplained), 'EventRecordID') || ' between #' || min(last_number) || ' and #' || max(next_number) || ' (' || show_span(min(from_time), max(to_time)) || '), in '
             || counted(count(*), 'hole') || ', ' || CASE WHEN sum(unexplained) = 1 THEN 'is' ELSE 'are' END || ' in no file of the case'
+            || coalesce((SELECT '; slack or carved chunks have ' || count(*) || ' of the numbers in between' FROM recovered_number AS old
+                WHERE old.computer = lower(any_value(log.computer)) AND old.channel = any_value(log.channel)
+                    AND event_record_id BETWEEN min(last_number) AND max(next_number) HAVING count(*) > 0), '')
             || CASE WHEN any_value(status) = 'damaged' THEN '; this file is damaged, which may be why' ELSE '' END,
         list_sort(list_distinct(flatten(arg_max(event_keys, (missing, -event_keys[2]), 10))))
     FROM riddle JOIN log USING (source_file_id) GROUP BY source_file_id, is_inside

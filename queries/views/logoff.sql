@@ -13,5 +13,5 @@ SELECT
     target_logon_id AS logon_id,
     logon_type,
     event_id = 4647 AS is_user_initiated
-FROM event
+FROM counted_event
 WHERE event_id IN (4634, 4647) AND provider = 'Microsoft-Windows-Security-Auditing'

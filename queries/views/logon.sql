@@ -40,5 +40,5 @@ SELECT
     nullif(as_integer(data.TargetLinkedLogonId), 0) AS linked_logon_id,   -- the other half of a UAC split
     known(data.TargetOutboundUserName) AS outbound_user_name,             -- type 9: whose credentials go out
     known(data.TargetOutboundDomainName) AS outbound_user_domain
-FROM (SELECT *, fields(event_data, 'IpPort, LogonProcessName, LmPackageName, KeyLength, LogonGuid, TransmittedServices, ImpersonationLevel, ProcessId, RestrictedAdminMode, VirtualAccount, ElevatedToken, TargetLinkedLogonId, TargetOutboundUserName, TargetOutboundDomainName') AS data FROM event)
+FROM (SELECT *, fields(event_data, 'IpPort, LogonProcessName, LmPackageName, KeyLength, LogonGuid, TransmittedServices, ImpersonationLevel, ProcessId, RestrictedAdminMode, VirtualAccount, ElevatedToken, TargetLinkedLogonId, TargetOutboundUserName, TargetOutboundDomainName') AS data FROM counted_event)
 WHERE event_id = 4624 AND provider = 'Microsoft-Windows-Security-Auditing'

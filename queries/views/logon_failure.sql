@@ -23,6 +23,6 @@ SELECT
     known(process_name) AS process_name,
     subject_user_name,
     subject_logon_id
-FROM (SELECT *, fields(event_data, 'SubStatus, IpPort, Workstation, LogonProcessName') AS data FROM event)
+FROM (SELECT *, fields(event_data, 'SubStatus, IpPort, Workstation, LogonProcessName') AS data FROM counted_event)
 WHERE event_id IN (4625, 4771, 4776) AND provider = 'Microsoft-Windows-Security-Auditing'
     AND NOT (event_id = 4776 AND coalesce(status, '0x0') = '0x0')

@@ -21,7 +21,7 @@ SELECT
     NULL AS command_line,
     data.Payload AS payload
 FROM (SELECT *, data.ContextInfo AS context
-      FROM (SELECT *, fields(event_data, 'ContextInfo, Payload') AS data FROM event))
+      FROM (SELECT *, fields(event_data, 'ContextInfo, Payload') AS data FROM counted_event))
 WHERE event_id = 4103 AND channel IN ('Microsoft-Windows-PowerShell/Operational', 'PowerShellCore/Operational')
 UNION ALL
 SELECT
@@ -38,5 +38,5 @@ SELECT
     line_value(block, 'ScriptName'),
     known(unnamed(event_data, 1)),
     unnamed(event_data, 3)
-FROM (SELECT *, unnamed(event_data, 2) AS block FROM event)
+FROM (SELECT *, unnamed(event_data, 2) AS block FROM counted_event)
 WHERE event_id = 800 AND channel = 'Windows PowerShell' AND provider = 'PowerShell'

@@ -10,7 +10,7 @@ SELECT
     known(event_data->>'User') AS user_name,
     NULL AS ip,
     NULL AS logon_id
-FROM event
+FROM counted_event
 WHERE event_id IN (17, 18) AND provider = 'Microsoft-Windows-Sysmon'
 UNION ALL
 SELECT

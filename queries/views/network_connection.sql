@@ -16,7 +16,7 @@ SELECT
     clean_ip(event_data->>'DestinationIp') AS destination_ip,
     known(event_data->>'DestinationHostname') AS destination_host,
     as_integer(event_data->>'DestinationPort') AS destination_port
-FROM event
+FROM counted_event
 WHERE event_id = 3 AND provider = 'Microsoft-Windows-Sysmon'
 UNION ALL
 SELECT
@@ -29,5 +29,5 @@ SELECT
     clean_ip(event_data->>'DestAddress'),
     NULL,
     as_integer(event_data->>'DestPort')
-FROM event
+FROM counted_event
 WHERE event_id = 5156 AND provider = 'Microsoft-Windows-Security-Auditing'

@@ -10,7 +10,7 @@
 WITH block AS (
     SELECT event_key, event_time, host, computer, event_id, unnamed(event_data, 3) AS block,
         unnamed(event_data, 1) AS first_value, unnamed(event_data, 2) AS second_value
-    FROM event
+    FROM counted_event
     WHERE event_id IN (400, 403, 600) AND channel = 'Windows PowerShell' AND provider = 'PowerShell'
 )
 SELECT

@@ -16,5 +16,5 @@ SELECT
     as_integer(event_data->>'GrantedAccess') AS granted_access,         -- 0x10 reads memory, 0x20 writes it, 0x1000 asks for little
     event_data->>'GrantedAccess' AS granted_access_hex,
     event_data->>'CallTrace' AS call_trace
-FROM event
+FROM counted_event
 WHERE event_id = 10 AND provider = 'Microsoft-Windows-Sysmon'

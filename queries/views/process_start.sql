@@ -9,11 +9,11 @@
 -- 0x0 when the process runs with its creator's logon. ParentProcessName is missing before Windows 10 1607.
 WITH security AS (
     SELECT *, fields(event_data, 'NewProcessId, ProcessId, MandatoryLabel') AS data
-    FROM event WHERE event_id = 4688 AND provider = 'Microsoft-Windows-Security-Auditing'
+    FROM counted_event WHERE event_id = 4688 AND provider = 'Microsoft-Windows-Security-Auditing'
 ),
 sysmon AS (
     SELECT *, fields(event_data, 'User, ProcessId, ParentProcessId, IntegrityLevel, CurrentDirectory, Hashes, LogonGuid') AS data
-    FROM event WHERE event_id = 1 AND provider = 'Microsoft-Windows-Sysmon'
+    FROM counted_event WHERE event_id = 1 AND provider = 'Microsoft-Windows-Sysmon'
 ),
 started AS (
     SELECT event_key, event_time, host, computer, '4688' AS source,

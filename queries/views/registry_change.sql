@@ -15,7 +15,7 @@ SELECT
     process_guid,
     as_integer(data.ProcessId) AS process_id,
     known(data.User) AS user_name     -- from Sysmon 13.30
-FROM (SELECT *, fields(event_data, 'EventType, ProcessId, User') AS data FROM event)
+FROM (SELECT *, fields(event_data, 'EventType, ProcessId, User') AS data FROM counted_event)
 WHERE event_id IN (12, 13, 14) AND provider = 'Microsoft-Windows-Sysmon'
 UNION ALL
 SELECT
@@ -27,5 +27,5 @@ SELECT
     NULL,
     as_integer(data.ProcessId),
     account(subject_domain_name, subject_user_name)
-FROM (SELECT *, fields(event_data, 'OperationType, ObjectName, ObjectValueName, NewValue, ProcessId') AS data FROM event)
+FROM (SELECT *, fields(event_data, 'OperationType, ObjectName, ObjectValueName, NewValue, ProcessId') AS data FROM counted_event)
 WHERE event_id = 4657 AND provider = 'Microsoft-Windows-Security-Auditing'

@@ -15,7 +15,7 @@ WITH part AS (
         as_integer(event_data->>'MessageTotal') AS total,
         event_data->>'ScriptBlockText' AS text,
         known(event_data->>'Path') AS path
-    FROM event
+    FROM counted_event
     WHERE event_id = 4104
         AND channel IN ('Microsoft-Windows-PowerShell/Operational', 'PowerShellCore/Operational')
 ),

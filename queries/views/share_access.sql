@@ -13,5 +13,5 @@ SELECT
     regexp_extract(data.ShareName, '([^\\]*)$', 1) AS share,
     known(data.RelativeTargetName) AS path,
     as_integer(data.AccessMask) AS access_mask      -- 0x2 writes or creates, 0x10000 deletes
-FROM (SELECT *, fields(event_data, 'IpPort, ShareName, RelativeTargetName, AccessMask') AS data FROM event)
+FROM (SELECT *, fields(event_data, 'IpPort, ShareName, RelativeTargetName, AccessMask') AS data FROM counted_event)
 WHERE event_id IN (5140, 5145) AND provider = 'Microsoft-Windows-Security-Auditing'

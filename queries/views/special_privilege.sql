@@ -9,5 +9,5 @@ SELECT
     event_data->>'SubjectUserSid' AS user_sid,
     subject_logon_id AS logon_id,
     regexp_split_to_array(trim(event_data->>'PrivilegeList', E' \r\n\t'), '\s+') AS privileges
-FROM event
+FROM counted_event
 WHERE event_id = 4672 AND provider = 'Microsoft-Windows-Security-Auditing'

@@ -8,5 +8,6 @@ SELECT source_file_id, computer, channel, last_number, event_record_id AS next_n
     [key_before, event_key] AS event_keys
 FROM (SELECT source_file_id, computer, channel, event_record_id, event_time, event_key,
           lag(event_record_id) OVER one AS last_number, lag(event_time) OVER one AS from_time, lag(event_key) OVER one AS key_before
-      FROM file_record WINDOW one AS (PARTITION BY source_file_id, computer, channel ORDER BY event_record_id, event_key))
+      FROM file_record WHERE origin NOT IN ('carved', 'slack')
+      WINDOW one AS (PARTITION BY source_file_id, computer, channel ORDER BY event_record_id, event_key))
 WHERE event_time < from_time

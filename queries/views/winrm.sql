@@ -13,7 +13,7 @@ WITH record AS (
         regexp_extract(
             coalesce(event_data->>'resourceUri', decode_utf16_hex(event_data->>'$.ProcessingErrorData.EventPayload')),
             '^(\S+)(?: \((.+) clientIP: (.+)\))?$', ['uri', 'user', 'ip']) AS resource
-    FROM event
+    FROM counted_event
     WHERE channel = 'Microsoft-Windows-WinRM/Operational'
 )
 SELECT

@@ -148,6 +148,29 @@ def test_finding_opens_to_its_records_and_their_raw_data(open_report: Opener) ->
     shown.check()
 
 
+def test_records_from_slack_carved_and_rescued_ones_are_shown_as_what_they_are(open_report: Opener) -> None:
+    report = realistic_report()
+    cited = report.findings[0].records
+    origins = dict(zip(cited, ("slack", "carved", "rescued"), strict=True))
+    records = tuple(replace(record, origin=origins.get(index, "live")) for index, record in enumerate(report.records))
+    finding = replace(report.findings[0], record_count=3)
+    shown = open_report(replace(report, findings=(finding,), finding_count=1, records=records))
+    shown.page.locator("details.finding summary").first.click()
+    body = shown.page.locator(".finding-body")
+    rows = body.locator("table.records > tbody > tr").all()
+    assert [row.locator("td").nth(4).inner_text() for row in rows] == ["70000 (slack)", "70001 (carved)", "70002"]
+    said = (
+        "slack: left in the free space of a chunk",
+        "carved: from a chunk found in a blob",
+        "rescued: a live record",
+    )
+    for button in body.get_by_role("button", name="Raw").all():
+        button.click()
+    for raw, text in zip(body.locator(".raw").all(), said, strict=True):
+        expect(raw.locator(".facts")).to_contain_text(text)
+    shown.check()
+
+
 def test_thousands_of_findings_come_in_steps(open_report: Opener) -> None:
     shown = open_report(burst_report(3_500))
     findings = shown.page.locator("details.finding")
