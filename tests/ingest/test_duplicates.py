@@ -214,7 +214,7 @@ def test_a_live_record_takes_the_place_of_one_from_slack(case_of: Case, tmp_path
             "UPDATE event SET origin = 'slack' WHERE source_file_id = 1",
             "UPDATE source_file SET slack = 3, parsed = 0, expected = 0 WHERE source_file_id = 1",
             "INSERT INTO recovered_record SELECT 1, 'slack', 0, record_offset, 0, header_record_id, NULL, 'whole',"
-            " NULL, event_key FROM event WHERE source_file_id = 1",
+            " NULL, NULL, event_key FROM event WHERE source_file_id = 1",
             "INSERT INTO finding_evidence VALUES (1, 1), (1, 3)",
             "INSERT INTO finding BY NAME SELECT 1 AS finding_id, 'query' AS origin, 'x' AS detection_id, 'x' AS title,"
             " 'low' AS level, [] AS attack, 'x' AS summary",

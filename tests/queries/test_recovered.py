@@ -33,7 +33,9 @@ READERS_OF_EVENT = {
     "recovered_record": "what was recovered is its subject",
     "log_integrity": "speaks of the logs as they stand: live and rescued records, whatever is asked for",
     "record_hole": "likewise: a record in slack fills no hole of the log",
-    "time_step_back": "likewise: records in slack are in no order",
+    "log_numbering": "likewise",
+    "file_record": "has all records of each file, with their origin",
+    "record_conflict": "compares two records by their keys, whatever their origin",
     "recovered_number": "compares records of slack with those of the logs",
 }
 
@@ -252,7 +254,7 @@ def test_the_report_says_what_it_leaves_out_and_marks_what_it_counts(guessed: Pa
         assert said in page.read_text() and other not in page.read_text()
         assert f"- **Recovered** {said}\n" in text.read_text()
     assert "and 5 from slack" in page.read_text() and "and 1 rescued" in page.read_text()
-    assert "4 of 5 records, 1 rescued, 5 from slack, 1 carved, SHA-256" in text.read_text()
+    assert "4 of 5 records, 1 rescued, 5 from slack, 1 carved (1 as copies), SHA-256" in text.read_text()
     assert "EventRecordID 2 in source 1 (slack)" in text.read_text()
     report = gather_report(guessed, load_query_set(include_recovered=True), ReportOptions())
     assert (report.event_count, [record.origin for record in report.records]) == (10, ORIGINS)
