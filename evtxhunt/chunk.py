@@ -15,6 +15,7 @@ FILE_HEADER_SIZE = 4096
 CHUNK_SIZE = 65536
 _RECORDS_START = 512  # chunk header of 128 bytes, 64 string and 32 template offsets
 _SMALLEST_RECORD = 28  # header of 24 bytes and the copy of the size
+RECORD_HEADER_SIZE = 24
 MOST_RECORDS = (CHUNK_SIZE - _RECORDS_START) // _SMALLEST_RECORD
 
 _FILE_HEADER = struct.Struct("<8s3Q I 4H 76x 2I")
@@ -42,6 +43,7 @@ class ChunkWalk:
 
     `written_filetimes` are in 100 ns since 1601-01-01 UTC; `missing_ids` are records that a sound chunk header
     counts but whose own header is gone; `damaged_at` is where the walk first met bytes that are no record header.
+    `live_end` is where live space ends: as the chunk header has it, or where the last record ends if that is wrong.
     """
 
     offsets: list[int]
@@ -49,6 +51,8 @@ class ChunkWalk:
     written_filetimes: list[int]
     missing_ids: tuple[int, ...]
     damaged_at: int | None
+    live_end: int
+    is_live_end_told: bool  # False: the chunk header is wrong about it
     is_crc_valid: bool | None  # None: it says that it has no checksums, and has none
 
 
@@ -80,38 +84,83 @@ def walk_chunk(chunk: bytes) -> ChunkWalk:
     same size again at the record's end.
     """
     header = _CHUNK_HEADER.unpack_from(chunk)
-    free_space = header[7]
-    end = free_space if _RECORDS_START <= free_space <= CHUNK_SIZE else CHUNK_SIZE
-    has_checksums = not _uint32(chunk, 120) & _NO_CHECKSUMS or header[8] != 0 or _uint32(chunk, 124) != 0
+    first_number, last_number, first_id, last_id = header[1:5]
+    free_space, data_checksum = header[7:9]
+    is_possible = _RECORDS_START <= free_space <= CHUNK_SIZE
+    end = free_space if is_possible else CHUNK_SIZE
+    has_checksums = not _uint32(chunk, 120) & _NO_CHECKSUMS or data_checksum != 0 or _uint32(chunk, 124) != 0
     has_sound_header = zlib.crc32(chunk[128:_RECORDS_START], zlib.crc32(chunk[:120])) == _uint32(chunk, 124)
-    has_sound_data = zlib.crc32(memoryview(chunk)[_RECORDS_START:end]) == header[8]
+    is_sound = has_sound_header or not has_checksums
+    has_sound_data = zlib.crc32(memoryview(chunk)[_RECORDS_START:end]) == data_checksum
+    # Record numbers count from the log's start, ids are what the records carry: both must span the same
+    # range before the header is believed, and a chunk cannot hold more than MOST_RECORDS.
+    span = last_id - first_id
+    is_counted = is_sound and span == last_number - first_number and 0 <= span < MOST_RECORDS
 
-    # Plain lists: an object a record would halve the speed of an ingest.
-    offsets: list[int] = []
-    record_ids: list[int] = []
-    written_filetimes: list[int] = []
-    damaged_at: int | None = None
-    offset = _RECORDS_START
-    while offset + 24 <= end:
+    found = _walk_records(chunk, end)
+    if found.damaged_at is not None:
+        is_believed = is_possible and is_sound
+    elif found.end != end:
+        is_believed = False
+    elif found.record_ids:
+        is_believed = has_sound_data or found.record_ids[-1] == last_id
+    else:
+        is_believed = is_sound and not is_counted  # nothing has been written to this chunk yet
+    if not is_believed:
+        # A wrong end would hide records from this walk and from the parser alike.
+        found = _walk_records(chunk, CHUNK_SIZE)
+        end = found.end
+        if found.damaged_at is not None and found.damaged_at >= end:
+            found.damaged_at = None
+
+    missing: tuple[int, ...] = ()
+    if is_counted:
+        missing = tuple(sorted(set(range(first_id, last_id + 1)).difference(found.record_ids)))
+    return ChunkWalk(
+        offsets=found.offsets,
+        record_ids=found.record_ids,
+        written_filetimes=found.written_filetimes,
+        missing_ids=missing,
+        damaged_at=found.damaged_at,
+        live_end=end,
+        is_live_end_told=end == free_space,
+        is_crc_valid=has_sound_header and has_sound_data if has_checksums else None,
+    )
+
+
+class _Records:
+    """Plain lists: an object a record would halve the speed of an ingest."""
+
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+        self.record_ids: list[int] = []
+        self.written_filetimes: list[int] = []
+        self.damaged_at: int | None = None
+        self.end = _RECORDS_START  # of the last record
+
+
+def _walk_records(chunk: bytes, end: int) -> _Records:
+    found = _Records()
+    offsets, record_ids, written_filetimes = found.offsets, found.record_ids, found.written_filetimes
+    offset = last_end = _RECORDS_START
+    while offset + RECORD_HEADER_SIZE <= end:
         magic, size, record_id, filetime = _RECORD_HEADER.unpack_from(chunk, offset)
         if magic != _RECORD_MAGIC_NUMBER or size < _SMALLEST_RECORD or offset + size > CHUNK_SIZE:
-            damaged_at = offset if damaged_at is None else damaged_at
+            if found.damaged_at is None:
+                found.damaged_at = offset
             offset = _next_credible_record(chunk, offset + 1, end)
             continue
         offsets.append(offset)
         record_ids.append(record_id)
         written_filetimes.append(filetime)
-        offset += size
+        offset = last_end = offset + size
+    found.end = last_end
+    return found
 
-    missing: tuple[int, ...] = ()
-    first_number, last_number, first_id, last_id = header[1:5]
-    # Record numbers count from the log's start, ids are what the records carry: both must span the same
-    # range before the header is believed, and a chunk cannot hold more than MOST_RECORDS.
-    is_credible = last_id - first_id == last_number - first_number and 0 <= last_id - first_id < MOST_RECORDS
-    if is_credible and (has_sound_header or not has_checksums):
-        missing = tuple(sorted(set(range(first_id, last_id + 1)).difference(record_ids)))
-    is_crc_valid = has_sound_header and has_sound_data if has_checksums else None
-    return ChunkWalk(offsets, record_ids, written_filetimes, missing, damaged_at, is_crc_valid)
+
+def record_end(chunk: bytes, offset: int) -> int:
+    """Where the record at `offset` ends by the size in its header."""
+    return offset + _uint32(chunk, offset + 4)
 
 
 def _next_credible_record(chunk: bytes, start: int, end: int) -> int:

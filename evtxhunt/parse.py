@@ -8,7 +8,7 @@ its chunk, and each record is matched with the header that our own walk found.
 import io
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from itertools import count
 from typing import Any, BinaryIO
@@ -21,9 +21,11 @@ from evtxhunt.chunk import (
     CHUNK_SIZE,
     FILE_HEADER_SIZE,
     MOST_RECORDS,
+    RECORD_HEADER_SIZE,
     ChunkWalk,
     FileHeader,
     read_file_header,
+    record_end,
     synthetic_file_header,
     walk_chunk,
 )
@@ -45,7 +47,10 @@ _BATCH_RECORDS = 4096
 _BATCH_CHUNKS = 64
 # A forged log can announce 44 million lost records a GB: past this many they are counted and no longer listed.
 MOST_LISTED = 100_000
-_MOST_CHUNKS = 2**40  # a header that names a chunk past 64 PiB lies
+# A forged record of 64 KiB can name the same value thousands of times; no chunk of the real logs that the tests read
+# says more than a hundredth of this.
+_MOST_TEXT = 16 * 2**20  # characters a chunk
+_FREE_SPACE = slice(48, 52)  # of a chunk header: the offset where live space ends
 _FILE_HEADER = synthetic_file_header()
 
 
@@ -55,8 +60,10 @@ class LogReader:
     The file is opened read-only and read chunk by chunk; memory is bounded by one batch.
     """
 
-    def __init__(self, source: SourceFile) -> None:
+    def __init__(self, source: SourceFile, are_readable: Callable[[list[str]], list[bool]] | None = None) -> None:
+        """`are_readable` says of which texts JSON can be read; the records of the others fail."""
         self._source = source
+        self._are_readable = are_readable
         self.position = 0  # bytes read so far
         self._failures: list[ParseFailure] = []
         self._record_failures = 0
@@ -72,7 +79,8 @@ class LogReader:
         try:
             with self._source.path.open("rb") as file:
                 yield from self._read_log(file)
-                if os.fstat(file.fileno()).st_mtime_ns != self._source.modified_ns:
+                now = os.fstat(file.fileno())
+                if (now.st_mtime_ns, now.st_size) != (self._source.modified_ns, self._source.size):
                     self._fail("file", None, None, None, "the file changed after it was hashed; ingest it again")
         except OSError as error:
             self._fail("file", None, self.position, None, f"reading stopped here: {error.strerror}")
@@ -109,13 +117,15 @@ class LogReader:
             self._fail("file", None, len(block), None, f"file ends inside its header, after {len(block)} bytes")
             return
         for number in count():
-            chunk = file.read(CHUNK_SIZE)
+            # What a running system has appended since is not what was hashed.
+            chunk = file.read(max(0, min(CHUNK_SIZE, self._source.size - self.position)))
             if not chunk:
                 return
             self.position += len(chunk)
             self._read_chunk(number, chunk)
-            is_full = len(self._rows.texts) >= _BATCH_RECORDS or (number + 1) % _BATCH_CHUNKS == 0
-            if is_full and self._rows.texts:
+            rows = self._rows
+            is_full = len(rows.texts) >= _BATCH_RECORDS or rows.text_size >= _MOST_TEXT
+            if (is_full or (number + 1) % _BATCH_CHUNKS == 0) and rows.texts:
                 yield self._take_batch()
 
     def _fail(self, scope: Scope, chunk: int | None, offset: int | None, record_id: int | None, reason: str) -> None:
@@ -128,26 +138,36 @@ class LogReader:
         if not chunk.startswith(CHUNK_MAGIC) and chunk.count(0) == len(chunk):
             return  # allocated ahead, never written
         self._chunks += 1
-        if len(chunk) < CHUNK_SIZE:
-            self._fail(
-                "chunk", number, base + len(chunk), None, f"file ends {len(chunk)} bytes into this chunk of 65536"
-            )
+        length = len(chunk)
+        if length < CHUNK_SIZE:
+            self._fail("chunk", number, base + length, None, f"file ends {length} bytes into this chunk of 65536")
             chunk = chunk.ljust(CHUNK_SIZE, b"\0")
         walk = walk_chunk(chunk)
+        if walk.offsets and walk.offsets[-1] + RECORD_HEADER_SIZE > length:  # of this header a part is no file's
+            chunk = chunk[: walk.offsets[-1]].ljust(CHUNK_SIZE, b"\0")
+            walk = walk_chunk(chunk)
         # That a chunk has no checksums is believed when the file header says so too.
         is_without = walk.is_crc_valid is None and self._header is not None and self._header.is_crc_valid is None
         self._crc_mismatches += not walk.is_crc_valid and not is_without
         if not chunk.startswith(CHUNK_MAGIC):
             self._reject_chunk(number, base, chunk, walk)
             return
-        rendered = _render_chunk(chunk)
+        readable_end = walk.live_end
+        if length < CHUNK_SIZE and walk.offsets and record_end(chunk, walk.offsets[-1]) > length:
+            readable_end = walk.offsets[-1]
+        rendered = _render_chunk(chunk, readable_end, self._are_readable)
+        if readable_end < walk.live_end:
+            rendered.add_error("the file ends inside it")
         if rendered.is_clean and rendered.record_ids == walk.record_ids:
             offsets = [base + offset for offset in walk.offsets]
             self._rows.add(walk.record_ids, walk.written_filetimes, offsets, rendered.texts)
         else:
             self._match(number, base, walk, rendered)
         self._parsed += len(rendered.texts)
-        if walk.damaged_at is not None:
+        if not walk.is_live_end_told and length == CHUNK_SIZE:
+            reason = f"the chunk header is wrong about where live space ends; read to {walk.live_end}"
+            self._fail("chunk", number, base, None, reason)
+        if walk.damaged_at is not None and walk.damaged_at < length:
             self._fail("chunk", number, base + walk.damaged_at, None, "no record header where one is due")
         for record_id in sorted(set(walk.missing_ids).difference(rendered.record_ids)):
             self._fail("record", number, None, record_id, "the chunk header counts it but its record header is gone")
@@ -191,16 +211,26 @@ def newest_computer(file: BinaryIO) -> str | None:
     Raises OSError.
     """
     header = read_file_header(file.read(FILE_HEADER_SIZE))
+    size = file.seek(0, os.SEEK_END)
     for chunk_number in dict.fromkeys((header.newest_chunk if header else 0, 0)):
-        if chunk_number > _MOST_CHUNKS:
+        offset = FILE_HEADER_SIZE + chunk_number * CHUNK_SIZE
+        if offset >= size:
             continue
-        file.seek(FILE_HEADER_SIZE + chunk_number * CHUNK_SIZE)
+        file.seek(offset)
         chunk = file.read(CHUNK_SIZE)
         texts = _render_chunk(chunk.ljust(CHUNK_SIZE, b"\0")).texts if chunk.startswith(CHUNK_MAGIC) else []
         if texts:
-            computer = json.loads(texts[-1])["Event"]["System"].get("Computer")
-            return computer if isinstance(computer, str) else None
+            return _computer(texts[-1])
     return None
+
+
+def _computer(text: str) -> str | None:
+    """System/Computer, if the record has one; a forged one may lack System, or be no JSON at all."""
+    try:
+        computer = json.loads(text)["Event"]["System"]["Computer"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return computer if isinstance(computer, str) else None
 
 
 class _Rows:
@@ -211,6 +241,7 @@ class _Rows:
         self.filetimes: list[int | None] = []
         self.offsets: list[int | None] = []
         self.texts: list[str] = []
+        self.text_size = 0  # characters
 
     def add(
         self, record_ids: list[int], filetimes: Sequence[int | None], offsets: Sequence[int | None], texts: list[str]
@@ -219,6 +250,7 @@ class _Rows:
         self.filetimes += filetimes
         self.offsets += offsets
         self.texts += texts
+        self.text_size += sum(map(len, texts))
 
     def batch(self) -> pa.RecordBatch:
         columns = (self.record_ids, self.filetimes, self.offsets, self.texts)
@@ -238,24 +270,57 @@ class _RenderedChunk:
     def is_clean(self) -> bool:
         return not self._errors
 
-    def add_error(self, error: BaseException) -> None:
+    def add_error(self, error: BaseException | str) -> None:
         self._errors.append((len(self.texts), str(error)))
 
     def errors_before(self, index: int) -> list[str]:
         return [text for position, text in self._errors if position == index]
 
+    def only(self, are_good: Sequence[bool], reason: str) -> "_RenderedChunk":
+        """The same with an error in place of each record that is not good."""
+        kept = _RenderedChunk()
+        for index, (record_id, text) in enumerate(zip(self.record_ids, self.texts, strict=True)):
+            for error in self.errors_before(index):
+                kept.add_error(error)
+            if are_good[index]:
+                kept.record_ids.append(record_id)
+                kept.texts.append(text)
+            else:
+                kept.add_error(reason)
+        for error in self.errors_before(len(self.texts)):
+            kept.add_error(error)
+        return kept
 
-def _render_chunk(chunk: bytes) -> _RenderedChunk:
+
+def _render_chunk(
+    chunk: bytes, live_end: int | None = None, are_readable: Callable[[list[str]], list[bool]] | None = None
+) -> _RenderedChunk:
+    """`live_end`: where the parser shall take live space to end; None: as the chunk header has it."""
+    if live_end is not None and live_end.to_bytes(4, "little") != chunk[_FREE_SPACE]:
+        chunk = chunk[: _FREE_SPACE.start] + live_end.to_bytes(4, "little") + chunk[_FREE_SPACE.stop :]
+    rendered = _render_with_evtx(chunk)
+    if are_readable is not None and rendered.texts:
+        rendered = rendered.only(are_readable(rendered.texts), "what the parser makes of it is no JSON")
+    return rendered
+
+
+def _render_with_evtx(chunk: bytes) -> _RenderedChunk:
     rendered = _RenderedChunk()
     ids, texts = rendered.record_ids, rendered.texts
+    room = _MOST_TEXT
     try:
         records: Any = evtx.PyEvtxParser(io.BytesIO(_FILE_HEADER + chunk)).records_json()
         # An iterator that raises can be asked again; a chunk has an end, so have its errors.
         for _ in range(MOST_RECORDS):
             try:
                 for record in records:
+                    text = record["data"]
+                    if len(text) > room:
+                        rendered.add_error(f"it would render to {len(text)} characters; no real record does")
+                        continue
+                    room -= len(text)
                     ids.append(record["event_record_id"])
-                    texts.append(record["data"])
+                    texts.append(text)
                 break
             except RuntimeError as error:
                 rendered.add_error(error)

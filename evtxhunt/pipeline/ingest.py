@@ -1,11 +1,12 @@
 """Evidence to case: discover, parse, store."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import duckdb
 import pyarrow as pa
 
 from evtxhunt import __version__
@@ -14,7 +15,7 @@ from evtxhunt.event_columns import EVENT_STREAM_SCHEMA
 from evtxhunt.model import IngestSummary, LogAccount, LogCandidate, SkippedFile, SourceFile
 from evtxhunt.parse import PARSER_VERSION, LogReader, newest_computer
 from evtxhunt.pipeline.manifest import INGEST_MEMORY_LIMIT, versions
-from evtxhunt.store import CaseStore, open_store
+from evtxhunt.store import CaseStore, json_reader, open_store
 
 # One transaction takes whole files up to this much: a killed ingest loses no more, and small files share one.
 _LOAD_BYTES = 256 * 2**20
@@ -145,7 +146,7 @@ def _loads(
             state.hidden.append(path)
         try:
             modified_ns = candidate.path.stat().st_mtime_ns
-            sha256 = hash_file(candidate.path)
+            sha256, size_now = hash_file(candidate.path)
         except OSError as error:
             state.skipped.append(SkippedFile(candidate.path, f"unreadable: {error.strerror}", candidate.size))
             continue
@@ -154,7 +155,7 @@ def _loads(
             progress.advance(path, candidate.size, 0)
             progress.finish_file()
             continue
-        source = SourceFile(candidate.path, candidate.size, sha256, modified_ns, host, candidate.is_hidden)
+        source = SourceFile(candidate.path, size_now, sha256, modified_ns, host, candidate.is_hidden)
         load.append(_Work(next_id, source, contents.get(sha256)))
         contents.setdefault(sha256, next_id)
         next_id += 1
@@ -177,24 +178,12 @@ def _one_ahead(loads: Iterator[list[_Work]]) -> Iterator[list[_Work]]:
 
 def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: IngestProgress) -> None:
     """Reads one load of logs into the case in one transaction."""
-    accounts: dict[int, LogAccount] = {}
-    fresh = [work for work in load if work.copy_of is None]
-    _, first_key = store.next_ids()
-    with store.transaction():
-        if fresh:
-            store.append_events(_event_stream(fresh, first_key, accounts, progress))
-        for work in load:
-            path = shown_path(work.source.path)
-            if work.copy_of is None:
-                store.add_source_file(
-                    work.source_file_id, work.source, path, accounts[work.source_file_id], PARSER_VERSION
-                )
-            else:
-                store.add_copy(work.source_file_id, work.source, path, work.copy_of)
-                progress.advance(path, work.source.size, 0)
-                progress.finish_file()
-        if fresh:
-            store.name_channels([work.source_file_id for work in fresh])
+    try:
+        accounts = _insert(store, load, progress, None)
+    except duckdb.InvalidInputException:
+        # Of a forged record the parser can make text that is no JSON. To look for it costs, and nearly no log has any.
+        with json_reader() as are_readable:
+            accounts = _insert(store, load, SilentProgress(), are_readable)
     paths = store.paths()
     for work in load:
         path = shown_path(work.source.path)
@@ -209,14 +198,45 @@ def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: Ing
             state.damaged.append((path, account))
 
 
+def _insert(
+    store: CaseStore,
+    load: Sequence[_Work],
+    progress: IngestProgress,
+    are_readable: Callable[[list[str]], list[bool]] | None,
+) -> dict[int, LogAccount]:
+    accounts: dict[int, LogAccount] = {}
+    fresh = [work for work in load if work.copy_of is None]
+    _, first_key = store.next_ids()
+    with store.transaction():
+        if fresh:
+            store.append_events(_event_stream(fresh, first_key, accounts, progress, are_readable))
+        for work in load:
+            path = shown_path(work.source.path)
+            if work.copy_of is None:
+                store.add_source_file(
+                    work.source_file_id, work.source, path, accounts[work.source_file_id], PARSER_VERSION
+                )
+            else:
+                store.add_copy(work.source_file_id, work.source, path, work.copy_of)
+                progress.advance(path, work.source.size, 0)
+                progress.finish_file()
+        if fresh:
+            store.name_channels([work.source_file_id for work in fresh])
+    return accounts
+
+
 def _event_stream(
-    works: Sequence[_Work], first_key: int, accounts: dict[int, LogAccount], progress: IngestProgress
+    works: Sequence[_Work],
+    first_key: int,
+    accounts: dict[int, LogAccount],
+    progress: IngestProgress,
+    are_readable: Callable[[list[str]], list[bool]] | None,
 ) -> Iterator[pa.RecordBatch]:
     """Reads logs one after another and numbers their records; fills `accounts` by source_file_id on the way."""
     key = first_key
     for work in works:
         path = shown_path(work.source.path)
-        reader = LogReader(work.source)
+        reader = LogReader(work.source, are_readable)
         done = 0
         for batch in reader.batches():
             rows = len(batch)

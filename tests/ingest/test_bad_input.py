@@ -37,10 +37,13 @@ def test_truncated_log_gives_its_whole_records_and_says_where_it_ends(evidence: 
         case,
         "SELECT parsed, failed FROM source_file WHERE path LIKE '%cut.evtx'",
     )[0]
-    assert events == 11
-    # The chunk header still counts all 100: each of the others has its own row.
-    assert failed == 89
-    assert rows(case, "SELECT count(*) FROM event") == [(16,)]
+    assert events == 10
+    # The chunk header still counts all 100: each of the others has its own row, and so has the one that is cut.
+    assert failed == 90
+    assert rows(case, "SELECT count(*) FROM event") == [(15,)]
+    assert rows(case, "SELECT header_record_id, reason FROM parse_failure WHERE file_offset = 4096 + 4792") == [
+        (11, "the file ends inside it")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -127,10 +130,10 @@ def test_log_that_loses_too_many_records_to_list_counts_them(evidence: Path, mon
     monkeypatch.setattr("evtxhunt.parse.MOST_LISTED", 10)
     (evidence / "cut.evtx").write_bytes(make_log(100, "WS02")[: 4096 + 5000])
     _, _, case = run_ingest(evidence)
-    assert rows(case, "SELECT expected, parsed, failed FROM source_file WHERE path LIKE '%cut.evtx'") == [(100, 11, 89)]
+    assert rows(case, "SELECT expected, parsed, failed FROM source_file WHERE path LIKE '%cut.evtx'") == [(100, 10, 90)]
     assert rows(case, "SELECT count(*) FROM parse_failure WHERE scope = 'record'") == [(10,)]
     assert rows(case, "SELECT reason FROM parse_failure WHERE scope = 'file'") == [
-        ("79 more records failed than are listed one by one",)
+        ("80 more records failed than are listed one by one",)
     ]
 
 
