@@ -34,26 +34,23 @@ def read_damaged_logs(first: int) -> tuple[int, list[str], int]:
     while number + WORKERS < LOGS:
         command = [sys.executable, "-m", "tests.faults.campaign", f"{number + WORKERS}:{LOGS}:{WORKERS}"]
         # What the parser's own panics write to stderr is no news: each is a failed record.
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        is_alive = threading.Event()
-        watch = threading.Thread(target=_kill_when_silent, args=(process, is_alive))
-        watch.start()
-        assert process.stdout is not None
-        resident_here = 0
-        for line in process.stdout:
-            is_alive.set()
-            said = json.loads(line)
-            count += "number" in said
-            number = said.get("number", number)
-            resident_here = said.get("resident", 0)
-            problems += [said["problem"]] if "problem" in said else []
-        status = process.wait()
+        with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            is_alive = threading.Event()
+            watch = threading.Thread(target=_kill_when_silent, args=(process, is_alive))
+            watch.start()
+            assert process.stdout is not None
+            for line in process.stdout:
+                is_alive.set()
+                said = json.loads(line)
+                count += "number" in said
+                number = said.get("number", number)
+                resident = max(resident, said.get("resident", 0))
+                problems += [said["problem"]] if "problem" in said else []
         watch.join()
-        if status != 0:
-            problems.append(f"{number}: the process ended with {status}")
-            if number < first:
+        if process.returncode != 0:
+            problems.append(f"{number}: the process ended with {process.returncode}")
+            if number < first:  # it did not come as far as the first
                 break
-        resident = max(resident, resident_here)
     return count, problems, resident
 
 
