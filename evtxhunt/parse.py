@@ -30,6 +30,7 @@ from evtxhunt.chunk import (
     walk_chunk,
 )
 from evtxhunt.model import LogAccount, ParseFailure, Scope, SourceFile
+from evtxhunt.watch import ParserWatch
 
 PARSER_VERSION = f"evtx {version('evtx')}"
 
@@ -60,9 +61,16 @@ class LogReader:
     The file is opened read-only and read chunk by chunk; memory is bounded by one batch.
     """
 
-    def __init__(self, source: SourceFile, are_readable: Callable[[list[str]], list[bool]] | None = None) -> None:
+    def __init__(
+        self,
+        source: SourceFile,
+        are_readable: Callable[[list[str]], list[bool]] | None = None,
+        watch: ParserWatch | None = None,
+    ) -> None:
         """`are_readable` says of which texts JSON can be read; the records of the others fail."""
         self._source = source
+        self._path = str(source.path)
+        self._watch = watch
         self._are_readable = are_readable
         self.position = 0  # bytes read so far
         self._failures: list[ParseFailure] = []
@@ -155,7 +163,9 @@ class LogReader:
         readable_end = walk.live_end
         if length < CHUNK_SIZE and walk.offsets and record_end(chunk, walk.offsets[-1]) > length:
             readable_end = walk.offsets[-1]
-        rendered = _render_chunk(chunk, readable_end, self._are_readable)
+        rendered = _render_chunk(chunk, self._path, number, readable_end, self._watch)
+        if self._are_readable is not None and rendered.texts:
+            rendered = rendered.only(self._are_readable(rendered.texts), "what the parser makes of it is no JSON")
         if readable_end < walk.live_end:
             rendered.add_error("the file ends inside it")
         if rendered.is_clean and rendered.record_ids == walk.record_ids:
@@ -205,7 +215,7 @@ class LogReader:
         return rows.batch()
 
 
-def newest_computer(file: BinaryIO) -> str | None:
+def newest_computer(file: BinaryIO, path: str = "", watch: ParserWatch | None = None) -> str | None:
     """System/Computer of the last readable record in the chunk that was written last; None if there is none.
 
     Raises OSError.
@@ -218,7 +228,9 @@ def newest_computer(file: BinaryIO) -> str | None:
             continue
         file.seek(offset)
         chunk = file.read(CHUNK_SIZE)
-        texts = _render_chunk(chunk.ljust(CHUNK_SIZE, b"\0")).texts if chunk.startswith(CHUNK_MAGIC) else []
+        if not chunk.startswith(CHUNK_MAGIC):
+            continue
+        texts = _render_chunk(chunk.ljust(CHUNK_SIZE, b"\0"), path, chunk_number, None, watch).texts
         if texts:
             return _computer(texts[-1])
     return None
@@ -293,15 +305,21 @@ class _RenderedChunk:
 
 
 def _render_chunk(
-    chunk: bytes, live_end: int | None = None, are_readable: Callable[[list[str]], list[bool]] | None = None
+    chunk: bytes, path: str, number: int, live_end: int | None, watch: ParserWatch | None
 ) -> _RenderedChunk:
     """`live_end`: where the parser shall take live space to end; None: as the chunk header has it."""
     if live_end is not None and live_end.to_bytes(4, "little") != chunk[_FREE_SPACE]:
         chunk = chunk[: _FREE_SPACE.start] + live_end.to_bytes(4, "little") + chunk[_FREE_SPACE.stop :]
-    rendered = _render_with_evtx(chunk)
-    if are_readable is not None and rendered.texts:
-        rendered = rendered.only(are_readable(rendered.texts), "what the parser makes of it is no JSON")
-    return rendered
+    if watch is None:
+        return _render_with_evtx(chunk)
+    if not watch.begin(path, number):
+        rendered = _RenderedChunk()
+        rendered.add_error("the parser does not come back from this chunk")
+        return rendered
+    try:
+        return _render_with_evtx(chunk)
+    finally:
+        watch.end()
 
 
 def _render_with_evtx(chunk: bytes) -> _RenderedChunk:

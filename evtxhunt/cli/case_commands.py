@@ -30,6 +30,7 @@ from evtxhunt.pipeline.query import REMARKS_SQL, SOURCES_SQL, TOTALS_SQL, ask, l
 from evtxhunt.pipeline.verify import difference_rows, verify
 from evtxhunt.render.tabular import write_json_sections, write_table
 from evtxhunt.render.terminal import escape_terminal
+from evtxhunt.watch import current_watch
 
 _MOST_NAMED = 10  # files named for each reason; all of them are in the case
 
@@ -62,7 +63,7 @@ def _ingest(
     memory: MemoryOption = INGEST_MEMORY,
 ) -> None:
     with IngestBar() as bar:
-        summary = ingest(paths, case, host=host, memory_limit=memory, progress=bar)
+        summary = ingest(paths, case, host=host, memory_limit=memory, progress=bar, watch=current_watch())
     say_summary(summary, case)
     if strict and (summary.damaged or any(item.reason.startswith("unreadable") for item in summary.skipped)):
         raise typer.Exit(EXIT_INCOMPLETE)

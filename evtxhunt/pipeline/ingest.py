@@ -16,6 +16,7 @@ from evtxhunt.model import IngestSummary, LogAccount, LogCandidate, SkippedFile,
 from evtxhunt.parse import PARSER_VERSION, LogReader, newest_computer
 from evtxhunt.pipeline.manifest import INGEST_MEMORY_LIMIT, versions
 from evtxhunt.store import CaseStore, json_reader, open_store
+from evtxhunt.watch import ParserWatch
 
 # One transaction takes whole files up to this much: a killed ingest loses no more, and small files share one.
 _LOAD_BYTES = 256 * 2**20
@@ -78,24 +79,25 @@ def ingest(
     host: str | None = None,
     memory_limit: str = INGEST_MEMORY_LIMIT,
     progress: IngestProgress | None = None,
+    watch: ParserWatch | None = None,
 ) -> IngestSummary:
     """Parses every event log at or below `paths` into the case, which is made if it does not exist.
 
     Content that the case has already is not read again. Damage is data (see `IngestSummary.damaged`). An
     interruption leaves a case of whole files; the next ingest of the same paths completes it to the same rows.
-    Raises EvtxhuntError.
+    Forged records can make the parser run away: `watch` is for a process that can stop this one. Raises EvtxhuntError.
     """
     progress = progress or SilentProgress()
     candidates, skipped = discover_files(paths)
     state = _Ingest(skipped=skipped)
-    hosts = {} if host else _folder_hosts(candidates)
+    hosts = {} if host else _folder_hosts(candidates, watch)
     with open_store(case, memory_limit, __version__) as store:
         arguments = {"paths": [shown_path(path.absolute()) for path in paths], "host": host}
         run_id = store.begin_run("ingest", arguments, versions())
         progress.start(len(candidates), sum(candidate.size for candidate in candidates))
         labelled = ((candidate, host or hosts.get(candidate.path)) for candidate in candidates)
         for load in _one_ahead(_loads(labelled, store, state, progress)):
-            _load(store, load, state, progress)
+            _load(store, load, state, progress, watch)
         taken = {shown_path(candidate.path) for candidate in candidates}
         unread = [(item, shown_path(item.path)) for item in state.skipped]
         store.replace_skipped(unread, taken - {path for _, path in unread})
@@ -114,14 +116,14 @@ def ingest(
     )
 
 
-def _folder_hosts(candidates: Iterable[LogCandidate]) -> dict[Path, str]:
+def _folder_hosts(candidates: Iterable[LogCandidate], watch: ParserWatch | None) -> dict[Path, str]:
     computers: list[tuple[LogCandidate, str | None]] = []
     for candidate in candidates:
         computer = None
         if top_folder(candidate) is not None:
             try:
                 with candidate.path.open("rb") as file:
-                    computer = newest_computer(file)
+                    computer = newest_computer(file, str(candidate.path), watch)
             except OSError:
                 computer = None  # named as unreadable when it is its turn to be read
         computers.append((candidate, computer))
@@ -176,14 +178,16 @@ def _one_ahead(loads: Iterator[list[_Work]]) -> Iterator[list[_Work]]:
             yield load
 
 
-def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: IngestProgress) -> None:
+def _load(
+    store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: IngestProgress, watch: ParserWatch | None
+) -> None:
     """Reads one load of logs into the case in one transaction."""
     try:
-        accounts = _insert(store, load, progress, None)
+        accounts = _insert(store, load, progress, None, watch)
     except duckdb.InvalidInputException:
         # Of a forged record the parser can make text that is no JSON. To look for it costs, and nearly no log has any.
         with json_reader() as are_readable:
-            accounts = _insert(store, load, SilentProgress(), are_readable)
+            accounts = _insert(store, load, SilentProgress(), are_readable, watch)
     paths = store.paths()
     for work in load:
         path = shown_path(work.source.path)
@@ -203,13 +207,14 @@ def _insert(
     load: Sequence[_Work],
     progress: IngestProgress,
     are_readable: Callable[[list[str]], list[bool]] | None,
+    watch: ParserWatch | None,
 ) -> dict[int, LogAccount]:
     accounts: dict[int, LogAccount] = {}
     fresh = [work for work in load if work.copy_of is None]
     _, first_key = store.next_ids()
     with store.transaction():
         if fresh:
-            store.append_events(_event_stream(fresh, first_key, accounts, progress, are_readable))
+            store.append_events(_event_stream(fresh, first_key, accounts, progress, are_readable, watch))
         for work in load:
             path = shown_path(work.source.path)
             if work.copy_of is None:
@@ -231,12 +236,13 @@ def _event_stream(
     accounts: dict[int, LogAccount],
     progress: IngestProgress,
     are_readable: Callable[[list[str]], list[bool]] | None,
+    watch: ParserWatch | None,
 ) -> Iterator[pa.RecordBatch]:
     """Reads logs one after another and numbers their records; fills `accounts` by source_file_id on the way."""
     key = first_key
     for work in works:
         path = shown_path(work.source.path)
-        reader = LogReader(work.source, are_readable)
+        reader = LogReader(work.source, are_readable, watch)
         done = 0
         for batch in reader.batches():
             rows = len(batch)

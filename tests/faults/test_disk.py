@@ -1,4 +1,4 @@
-"""Disks that are full, files that cannot be read, shrink, grow or vanish: a clear line, a valid case, the rest whole."""
+"""Disks that are full, files that cannot be read, shrink, grow or vanish: a clear line, a valid case."""
 
 import os
 import shutil
