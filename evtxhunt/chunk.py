@@ -13,6 +13,7 @@ CHUNK_MAGIC = b"ElfChnk\0"
 RECORD_MAGIC = b"\x2a\x2a\0\0"
 FILE_HEADER_SIZE = 4096
 CHUNK_SIZE = 65536
+_TABLES_START = 128
 _RECORDS_START = 512  # chunk header of 128 bytes, 64 string and 32 template offsets
 _SMALLEST_RECORD = 28  # header of 24 bytes and the copy of the size
 RECORD_HEADER_SIZE = 24
@@ -77,6 +78,11 @@ def synthetic_file_header() -> bytes:
     return (head[:124] + struct.pack("<I", zlib.crc32(head[:120]))).ljust(FILE_HEADER_SIZE, b"\0")
 
 
+def without_tables(chunk: bytes) -> bytes:
+    """The chunk without the offsets of strings and templates in its header, which only save a parser some work."""
+    return chunk[:_TABLES_START] + bytes(_RECORDS_START - _TABLES_START) + chunk[_RECORDS_START:]
+
+
 def walk_chunk(chunk: bytes) -> ChunkWalk:
     """Lists the records of a chunk of CHUNK_SIZE bytes from its headers alone; offsets count from its start.
 
@@ -89,7 +95,7 @@ def walk_chunk(chunk: bytes) -> ChunkWalk:
     is_possible = _RECORDS_START <= free_space <= CHUNK_SIZE
     end = free_space if is_possible else CHUNK_SIZE
     has_checksums = not _uint32(chunk, 120) & _NO_CHECKSUMS or data_checksum != 0 or _uint32(chunk, 124) != 0
-    has_sound_header = zlib.crc32(chunk[128:_RECORDS_START], zlib.crc32(chunk[:120])) == _uint32(chunk, 124)
+    has_sound_header = zlib.crc32(chunk[_TABLES_START:_RECORDS_START], zlib.crc32(chunk[:120])) == _uint32(chunk, 124)
     is_sound = has_sound_header or not has_checksums
     has_sound_data = zlib.crc32(memoryview(chunk)[_RECORDS_START:end]) == data_checksum
     # Record numbers count from the log's start, ids are what the records carry: both must span the same
@@ -97,7 +103,7 @@ def walk_chunk(chunk: bytes) -> ChunkWalk:
     span = last_id - first_id
     is_counted = is_sound and span == last_number - first_number and 0 <= span < MOST_RECORDS
 
-    found = _walk_records(chunk, end)
+    found = _walk_records(chunk, end, has_sound_data)
     if found.damaged_at is not None:
         is_believed = is_possible and is_sound
     elif found.end != end:
@@ -108,7 +114,7 @@ def walk_chunk(chunk: bytes) -> ChunkWalk:
         is_believed = is_sound and not is_counted  # nothing has been written to this chunk yet
     if not is_believed:
         # A wrong end would hide records from this walk and from the parser alike.
-        found = _walk_records(chunk, CHUNK_SIZE)
+        found = _walk_records(chunk, CHUNK_SIZE, has_sound_data)
         end = found.end
         if found.damaged_at is not None and found.damaged_at >= end:
             found.damaged_at = None
@@ -139,7 +145,7 @@ class _Records:
         self.end = _RECORDS_START  # of the last record
 
 
-def _walk_records(chunk: bytes, end: int) -> _Records:
+def _walk_records(chunk: bytes, end: int, is_sound: bool) -> _Records:
     found = _Records()
     offsets, record_ids, written_filetimes = found.offsets, found.record_ids, found.written_filetimes
     offset = last_end = _RECORDS_START
@@ -153,9 +159,27 @@ def _walk_records(chunk: bytes, end: int) -> _Records:
         offsets.append(offset)
         record_ids.append(record_id)
         written_filetimes.append(filetime)
-        offset = last_end = offset + size
+        last_end = offset + size
+        offset = last_end if is_sound else _first_swallowed(chunk, offset, last_end)
     found.end = last_end
     return found
+
+
+def _first_swallowed(chunk: bytes, start: int, end: int) -> int:
+    """Where the first of the records begins that the size of the one at `start` hides; `end` if it hides none.
+
+    They are believed if one follows the other to the very end: no value in a record looks so.
+    """
+    first = chunk.find(RECORD_MAGIC, start + RECORD_HEADER_SIZE, end)
+    while first != -1:
+        offset, size = first, _SMALLEST_RECORD
+        while size >= _SMALLEST_RECORD and offset + size <= end and chunk.startswith(RECORD_MAGIC, offset):
+            size = _uint32(chunk, offset + 4)
+            offset += size
+        if offset == end and size >= _SMALLEST_RECORD:
+            return first
+        first = chunk.find(RECORD_MAGIC, first + 1, end)
+    return end
 
 
 def record_end(chunk: bytes, offset: int) -> int:

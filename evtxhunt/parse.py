@@ -28,6 +28,7 @@ from evtxhunt.chunk import (
     record_end,
     synthetic_file_header,
     walk_chunk,
+    without_tables,
 )
 from evtxhunt.model import LogAccount, ParseFailure, Scope, SourceFile
 from evtxhunt.watch import ParserWatch
@@ -160,13 +161,12 @@ class LogReader:
         if not chunk.startswith(CHUNK_MAGIC):
             self._reject_chunk(number, base, chunk, walk)
             return
-        readable_end = walk.live_end
-        if length < CHUNK_SIZE and walk.offsets and record_end(chunk, walk.offsets[-1]) > length:
-            readable_end = walk.offsets[-1]
+        cut = [offset for offset in walk.offsets if record_end(chunk, offset) > length] if length < CHUNK_SIZE else []
+        readable_end = cut[0] if cut else walk.live_end
         rendered = _render_chunk(chunk, self._path, number, readable_end, self._watch)
         if self._are_readable is not None and rendered.texts:
             rendered = rendered.only(self._are_readable(rendered.texts), "what the parser makes of it is no JSON")
-        if readable_end < walk.live_end:
+        for _ in cut:
             rendered.add_error("the file ends inside it")
         if rendered.is_clean and rendered.record_ids == walk.record_ids:
             offsets = [base + offset for offset in walk.offsets]
@@ -323,6 +323,13 @@ def _render_chunk(
 
 
 def _render_with_evtx(chunk: bytes) -> _RenderedChunk:
+    rendered = _run_evtx(chunk)
+    # The parser wants the offset tables of the chunk header to be right before it looks at any record. Without them it
+    # renders the same (seen for each chunk of the real logs).
+    return rendered if rendered.texts or rendered.is_clean else _run_evtx(without_tables(chunk))
+
+
+def _run_evtx(chunk: bytes) -> _RenderedChunk:
     rendered = _RenderedChunk()
     ids, texts = rendered.record_ids, rendered.texts
     room = _MOST_TEXT

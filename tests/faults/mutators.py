@@ -229,10 +229,12 @@ MUTATORS: dict[str, Mutator] = {
 
 
 def mutate(log: bytes, mutator: str, seed: str) -> bytes:
-    """The damaged log. Half of the time the checksums of its chunks are made to fit again."""
+    """The damaged log. Now and then others follow; in half of all the checksums of the chunks are made to fit again."""
     random = Random(seed)
     damaged = bytearray(log)
     MUTATORS[mutator](damaged, random)
+    while len(damaged) > 256 and random.random() < 0.25:
+        random.choice(list(MUTATORS.values()))(damaged, random)
     if random.random() < 0.5:
         for base in list(_chunks(damaged)):
             chunk = damaged[base : base + CHUNK_SIZE]

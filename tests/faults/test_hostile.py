@@ -109,6 +109,30 @@ def test_wrong_end_of_live_space_hides_no_record(free_space: int, is_sealed: boo
     assert [failure.scope for failure in account.failures] == ["chunk"]
 
 
+@pytest.mark.parametrize("at", [128, 380, 384, 508])
+def test_wrong_offset_in_a_table_of_the_chunk_header_costs_nothing(at: int, tmp_path: Path) -> None:
+    log = bytearray(make_log(50))
+    struct.pack_into("<I", log, FILE_HEADER_SIZE + at, 2**32 - 1)
+    reading = read(bytes(log), tmp_path / "table.evtx")
+    assert reading.rows == read(make_log(50), tmp_path / "table.evtx").rows
+    assert (reading.account.parsed, reading.account.failures) == (50, ())
+    assert reading.account.chunk_crc_mismatches == 1
+
+
+@pytest.mark.parametrize("is_header_sound", [True, False])
+def test_records_that_the_size_of_another_hides_are_named(is_header_sound: bool, tmp_path: Path) -> None:
+    log = bytearray(make_log(50))
+    places = [row[2] + FILE_HEADER_SIZE for row in read(bytes(log), tmp_path / "whole.evtx").rows[0]]
+    hidden = places[25] - places[20]
+    struct.pack_into("<I", log, places[20] + 4, hidden)
+    struct.pack_into("<I", log, places[25] - 4, hidden)
+    log[FILE_HEADER_SIZE + 124] ^= not is_header_sound
+    # The chunk header counts them, if it can be believed.
+    reading = read(bytes(log), tmp_path / "hidden.evtx")
+    assert (reading.account.expected, reading.account.parsed, reading.account.failed) == (50, 46, 4)
+    assert [failure.file_offset for failure in reading.account.failures] == places[21:25]
+
+
 def test_records_behind_a_right_end_of_live_space_are_not_live(tmp_path: Path) -> None:
     log = bytearray(make_log(50))
     old = make_log(90)
