@@ -20,6 +20,7 @@ import evtx
 import pyarrow as pa
 
 from benchmarks.corpus import make_corpus
+from evtxhunt.fast_parser import FastParser
 from evtxhunt.model import SourceFile
 from evtxhunt.parse import LogReader
 from samples.bulk import write_weeks
@@ -51,7 +52,7 @@ def parse_into_batches(path: Path) -> None:
 def read_with_accounts(path: Path) -> None:
     """The reader of an ingest: every header walked, every checksum computed, every record matched."""
     status = path.stat()
-    for _ in LogReader(SourceFile(path, status.st_size, "", status.st_mtime_ns, None, False)).batches():
+    for _ in LogReader(SourceFile(path, status.st_size, "", status.st_mtime_ns, None, False), FastParser()).batches():
         pass
 
 

@@ -184,7 +184,7 @@ class RecordRenderer:
         pos += 4
         if offset == pos:  # it stands right here, where it was used first
             pos += 8 + 2 * length + 2
-        return units.decode("utf-16-le", "ignore"), pos
+        return json_text(units.decode("utf-16-le", "ignore")), pos
 
     def _counted_text(self, pos: int) -> tuple[str, int]:
         (length,) = struct.unpack_from("<H", self._chunk, pos)

@@ -67,8 +67,8 @@ def _array(value_type: int, data: bytes, ansi_codec: str) -> list[str]:
         return [json_text(item) for item in (items[:-1] if items[-1] == "" else items)]
     if value_type == _ANSI:
         return [_ansi_text(item, ansi_codec) for item in data.removesuffix(b"\0").split(b"\0")]
-    if value_type == _SID:
-        raise ValueError("an array of SIDs")
+    if value_type not in _WIDTHS:  # items of no fixed size: SIDs, bytes, pointers of two sizes
+        raise ValueError("an array of items of no size")
     width = _WIDTHS[value_type]
     if len(data) % width:
         raise ValueError(f"{len(data)} bytes of items of {width} bytes")

@@ -6,9 +6,9 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC
-from evtxhunt.chunk import CHUNK_MAGIC, CHUNK_SIZE, is_chunk_header, live_end, walk_chunk
+from evtxhunt.chunk import CHUNK_MAGIC, CHUNK_SIZE, is_chunk_header, walk_chunk
 from evtxhunt.chunk_reader import RECORD_SCHEMA, ChunkReader
+from evtxhunt.fast_parser import FastParser
 from evtxhunt.log_model import LogAccount
 from evtxhunt.model import SourceFile
 
@@ -23,10 +23,10 @@ class BlobReader:
     block and one batch. Records whose chunk header is gone are not found: nothing else tells where their names are.
     """
 
-    def __init__(self, source: SourceFile, *, ansi_codec: str = DEFAULT_ANSI_CODEC) -> None:
+    def __init__(self, source: SourceFile, parser: FastParser) -> None:
         self._source = source
         self.position = 0  # bytes read so far
-        self._reader = ChunkReader(ansi_codec)
+        self._reader = ChunkReader(str(source.path), parser)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields batches of RECORD_SCHEMA in the order of offsets, and an empty one for each block without a chunk."""
@@ -42,7 +42,8 @@ class BlobReader:
                     reader.read_slack(reader.chunks - 1, base, chunk, is_carved=True)
                     if reader.has_full_batch and (batch := reader.take_batch()) is not None:
                         yield batch
-                if os.fstat(file.fileno()).st_mtime_ns != self._source.modified_ns:
+                now = os.fstat(file.fileno())
+                if now.st_mtime_ns != self._source.modified_ns:
                     reader.fail("file", None, None, None, "the file changed after it was hashed; carve it again")
         except OSError as error:
             reader.fail("file", None, self.position, None, f"reading stopped here: {error.strerror}")
@@ -100,8 +101,9 @@ def _chunk_at(window: bytes, start: int) -> bytes:
     chunk = window[start : start + CHUNK_SIZE]
     if not is_chunk_header(chunk):
         return b""
-    is_sound = len(chunk) == CHUNK_SIZE and walk_chunk(chunk).is_crc_valid
-    following = window.find(CHUNK_MAGIC, start + (live_end(chunk) if is_sound else 1), start + CHUNK_SIZE)
+    walk = walk_chunk(chunk) if len(chunk) == CHUNK_SIZE else None
+    live_end = walk.live_end if walk is not None and walk.is_crc_valid else 1
+    following = window.find(CHUNK_MAGIC, start + live_end, start + CHUNK_SIZE)
     while following != -1 and not is_chunk_header(window[following : following + CHUNK_SIZE]):
         following = window.find(CHUNK_MAGIC, following + 1, start + CHUNK_SIZE)
     return chunk if following == -1 else window[start:following]

@@ -14,9 +14,12 @@ CHUNK_MAGIC = b"ElfChnk\0"
 RECORD_MAGIC = b"\x2a\x2a\0\0"
 FILE_HEADER_SIZE = 4096
 CHUNK_SIZE = 65536
+_FREE_SPACE = slice(48, 52)  # of a chunk header: the offset where live space ends
+_TABLES_START = 128
 _RECORDS_START = 512  # chunk header of 128 bytes, 64 string and 32 template offsets
 _CHUNK_HEADER_SIZE = 128  # what every chunk header says of its own size
 _SMALLEST_RECORD = 28  # header of 24 bytes and the copy of the size
+RECORD_HEADER_SIZE = 24
 MOST_RECORDS = (CHUNK_SIZE - _RECORDS_START) // _SMALLEST_RECORD
 
 _FILE_HEADER = struct.Struct("<8s3Q I 4H 76x 2I")
@@ -54,6 +57,7 @@ class ChunkWalk:
 
     `written_filetimes` are in 100 ns since 1601-01-01 UTC; `missing_ids` are records that a sound chunk header
     counts but whose own header is gone; `damaged_at` is where the walk first met bytes that are no record header.
+    `live_end` is where live space ends: as the chunk header has it, or where the last record ends if that is wrong.
     """
 
     offsets: list[int]
@@ -61,6 +65,8 @@ class ChunkWalk:
     written_filetimes: list[int]
     missing_ids: tuple[int, ...]
     damaged_at: int | None
+    live_end: int
+    is_live_end_told: bool  # False: the chunk header is wrong about it
     is_crc_valid: bool | None  # None: it says that it has no checksums, and has none
 
     def headers(self, chunk: bytes) -> list[RecordHeader]:
@@ -89,6 +95,17 @@ def synthetic_file_header() -> bytes:
     return (head[:124] + struct.pack("<I", zlib.crc32(head[:120]))).ljust(FILE_HEADER_SIZE, b"\0")
 
 
+def with_live_end(chunk: bytes, live_end: int) -> bytes:
+    """The chunk with that end of live space in its header."""
+    told = live_end.to_bytes(4, "little")
+    return chunk if chunk[_FREE_SPACE] == told else chunk[: _FREE_SPACE.start] + told + chunk[_FREE_SPACE.stop :]
+
+
+def without_tables(chunk: bytes) -> bytes:
+    """The chunk without the offsets of strings and templates in its header, which only save a parser some work."""
+    return chunk[:_TABLES_START] + bytes(_RECORDS_START - _TABLES_START) + chunk[_RECORDS_START:]
+
+
 def walk_chunk(chunk: bytes) -> ChunkWalk:
     """Lists the records of a chunk of CHUNK_SIZE bytes from its headers alone; offsets count from its start.
 
@@ -96,37 +113,96 @@ def walk_chunk(chunk: bytes) -> ChunkWalk:
     same size again at the record's end.
     """
     header = _CHUNK_HEADER.unpack_from(chunk)
-    end = live_end(chunk)
-    has_checksums = not _uint32(chunk, 120) & _NO_CHECKSUMS or header[8] != 0 or _uint32(chunk, 124) != 0
-    has_sound_header = zlib.crc32(chunk[128:_RECORDS_START], zlib.crc32(chunk[:120])) == _uint32(chunk, 124)
-    has_sound_data = zlib.crc32(memoryview(chunk)[_RECORDS_START:end]) == header[8]
+    first_number, last_number, first_id, last_id = header[1:5]
+    free_space, data_checksum = header[7:9]
+    is_possible = _RECORDS_START <= free_space <= CHUNK_SIZE
+    end = free_space if is_possible else CHUNK_SIZE
+    has_checksums = not _uint32(chunk, 120) & _NO_CHECKSUMS or data_checksum != 0 or _uint32(chunk, 124) != 0
+    has_sound_header = zlib.crc32(chunk[_TABLES_START:_RECORDS_START], zlib.crc32(chunk[:120])) == _uint32(chunk, 124)
+    is_sound = has_sound_header or not has_checksums
+    has_sound_data = zlib.crc32(memoryview(chunk)[_RECORDS_START:end]) == data_checksum
+    # Record numbers count from the log's start, ids are what the records carry: both must span the same
+    # range before the header is believed, and a chunk cannot hold more than MOST_RECORDS.
+    span = last_id - first_id
+    is_counted = is_sound and span == last_number - first_number and 0 <= span < MOST_RECORDS
 
-    # Plain lists: an object a record would halve the speed of an ingest.
-    offsets: list[int] = []
-    record_ids: list[int] = []
-    written_filetimes: list[int] = []
-    damaged_at: int | None = None
-    offset = _RECORDS_START
-    while offset + 24 <= end:
+    found = _walk_records(chunk, end, has_sound_data)
+    if found.damaged_at is not None:
+        is_believed = is_possible and is_sound
+    elif found.end != end:
+        is_believed = False
+    elif found.record_ids:
+        is_believed = has_sound_data or found.record_ids[-1] == last_id
+    else:
+        is_believed = is_sound and not is_counted  # nothing has been written to this chunk yet
+    if not is_believed:
+        # A wrong end would hide records from this walk and from the parser alike.
+        found = _walk_records(chunk, CHUNK_SIZE, has_sound_data)
+        end = found.end
+        if found.damaged_at is not None and found.damaged_at >= end:
+            found.damaged_at = None
+
+    missing: tuple[int, ...] = ()
+    if is_counted:
+        missing = tuple(sorted(set(range(first_id, last_id + 1)).difference(found.record_ids)))
+    return ChunkWalk(
+        offsets=found.offsets,
+        record_ids=found.record_ids,
+        written_filetimes=found.written_filetimes,
+        missing_ids=missing,
+        damaged_at=found.damaged_at,
+        live_end=end,
+        is_live_end_told=end == free_space,
+        is_crc_valid=has_sound_header and has_sound_data if has_checksums else None,
+    )
+
+
+class _Records:
+    """Plain lists: an object a record would halve the speed of an ingest."""
+
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+        self.record_ids: list[int] = []
+        self.written_filetimes: list[int] = []
+        self.damaged_at: int | None = None
+        self.end = _RECORDS_START  # of the last record
+
+
+def _walk_records(chunk: bytes, end: int, is_sound: bool) -> _Records:
+    found = _Records()
+    offsets, record_ids, written_filetimes = found.offsets, found.record_ids, found.written_filetimes
+    offset = last_end = _RECORDS_START
+    while offset + RECORD_HEADER_SIZE <= end:
         magic, size, record_id, filetime = _RECORD_HEADER.unpack_from(chunk, offset)
         if magic != _RECORD_MAGIC_NUMBER or size < _SMALLEST_RECORD or offset + size > CHUNK_SIZE:
-            damaged_at = offset if damaged_at is None else damaged_at
+            if found.damaged_at is None:
+                found.damaged_at = offset
             offset = _next_credible_record(chunk, offset + 1, end)
             continue
         offsets.append(offset)
         record_ids.append(record_id)
         written_filetimes.append(filetime)
-        offset += size
+        last_end = offset + size
+        offset = last_end if is_sound else _first_swallowed(chunk, offset, last_end)
+    found.end = last_end
+    return found
 
-    missing: tuple[int, ...] = ()
-    first_number, last_number, first_id, last_id = header[1:5]
-    # Record numbers count from the log's start, ids are what the records carry: both must span the same
-    # range before the header is believed, and a chunk cannot hold more than MOST_RECORDS.
-    is_credible = last_id - first_id == last_number - first_number and 0 <= last_id - first_id < MOST_RECORDS
-    if is_credible and (has_sound_header or not has_checksums):
-        missing = tuple(sorted(set(range(first_id, last_id + 1)).difference(record_ids)))
-    is_crc_valid = has_sound_header and has_sound_data if has_checksums else None
-    return ChunkWalk(offsets, record_ids, written_filetimes, missing, damaged_at, is_crc_valid)
+
+def _first_swallowed(chunk: bytes, start: int, end: int) -> int:
+    """Where the first of the records begins that the size of the one at `start` hides; `end` if it hides none.
+
+    They are believed if one follows the other to the very end: no value in a record looks so.
+    """
+    first = chunk.find(RECORD_MAGIC, start + RECORD_HEADER_SIZE, end)
+    while first != -1:
+        offset, size = first, _SMALLEST_RECORD
+        while size >= _SMALLEST_RECORD and offset + size <= end and chunk.startswith(RECORD_MAGIC, offset):
+            size = _uint32(chunk, offset + 4)
+            offset += size
+        if offset == end and size >= _SMALLEST_RECORD:
+            return first
+        first = chunk.find(RECORD_MAGIC, first + 1, end)
+    return end
 
 
 def is_chunk_header(data: bytes) -> bool:
@@ -135,17 +211,6 @@ def is_chunk_header(data: bytes) -> bool:
         return False
     header = _CHUNK_HEADER.unpack_from(data)
     return bool(header[5] == _CHUNK_HEADER_SIZE and _RECORDS_START <= header[7] <= CHUNK_SIZE)
-
-
-def live_end(chunk: bytes) -> int:
-    """Where the free space of a chunk begins, as its header says; its end if what the header says cannot be."""
-    free_space = _uint32(chunk, 48)
-    return free_space if _RECORDS_START <= free_space <= CHUNK_SIZE else CHUNK_SIZE
-
-
-def slack_headers(chunk: bytes) -> Iterator[RecordHeader]:
-    """Headers of the records that are left in the free space of a chunk of CHUNK_SIZE bytes, if they are credible."""
-    return headers_between(chunk, live_end(chunk), CHUNK_SIZE)
 
 
 def headers_between(chunk: bytes, start: int, end: int) -> Iterator[RecordHeader]:
@@ -157,9 +222,9 @@ def headers_between(chunk: bytes, start: int, end: int) -> Iterator[RecordHeader
         offset = _next_credible_record(chunk, offset + header.size, CHUNK_SIZE)
 
 
-def is_cut(chunk: bytes, header: RecordHeader) -> bool:
-    """Whether the copy of a record's size, with which every record ends, is not at its end."""
-    return _uint32(chunk, header.offset + header.size - 4) != header.size
+def has_end(chunk: bytes, header: RecordHeader) -> bool:
+    """Whether the copy of a record's size, with which every record ends, is where it is due."""
+    return _uint32(chunk, header.offset + header.size - 4) == header.size
 
 
 def _header_at(chunk: bytes, offset: int) -> RecordHeader:

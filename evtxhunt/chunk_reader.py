@@ -7,19 +7,17 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from evtxhunt.binxml import RecordRenderer, StaleRecordError, UnreadableRecordError
-from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC
 from evtxhunt.chunk import (
     CHUNK_MAGIC,
     CHUNK_SIZE,
+    RECORD_HEADER_SIZE,
     ChunkWalk,
     RecordHeader,
+    has_end,
     headers_between,
-    is_cut,
-    live_end,
-    slack_headers,
     walk_chunk,
 )
-from evtxhunt.fast_parser import RenderedChunk, is_ansi_codec, render_chunk
+from evtxhunt.fast_parser import FastParser, RenderedChunk, is_ansi_codec
 from evtxhunt.log_model import ChunkAccount, Origin, ParseFailure, RecordState, RecoveredRecord, Scope
 
 RECORD_SCHEMA = pa.schema(
@@ -48,7 +46,7 @@ _CUT = "its end is cut off or overwritten: its size, due there once more, is not
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """A chunk that is being read; `base` is its offset in the file.
+    """A chunk that is being read; `base` is its offset in the file, `size` how many of its bytes are there.
 
     `overwritten_end`: what lies before it may have been written after the records that refer to it.
     """
@@ -56,15 +54,20 @@ class _Chunk:
     number: int
     base: int
     data: bytes
+    size: int
     renderer: RecordRenderer
     is_carved: bool
     overwritten_end: int = 0
+
+    def is_cut(self, header: RecordHeader) -> bool:
+        """Whether the end of a record is not there."""
+        return header.offset + header.size > self.size or not has_end(self.data, header)
 
 
 class ChunkReader:
     """Takes the chunks of one file in order, and keeps the rows of the next batch and the accounts of the file."""
 
-    def __init__(self, ansi_codec: str = DEFAULT_ANSI_CODEC) -> None:
+    def __init__(self, path: str, parser: FastParser) -> None:
         self.chunks = 0
         self.crc_mismatches = 0
         self.ids: tuple[int, int] | None = None  # lowest and highest in the headers of rendered records, slack apart
@@ -75,7 +78,8 @@ class ChunkReader:
         self._failures: list[ParseFailure] = []
         self._other_failures = 0
         self._read_alone: dict[int, dict[int, int]] = {}  # chunk -> offset in it -> header_record_id
-        self._ansi_codec = ansi_codec
+        self._path = path
+        self._parser = parser
         self._work = 0
         self._rows = _Rows()
 
@@ -121,9 +125,12 @@ class ChunkReader:
             self.fail("chunk", number, base + size, None, f"{place} {size} bytes into this chunk of 65536")
             data = data.ljust(CHUNK_SIZE, b"\0")
         walk = walk_chunk(data)
+        if walk.offsets and walk.offsets[-1] + RECORD_HEADER_SIZE > size:  # of this header a part is no file's
+            data = data[: walk.offsets[-1]].ljust(CHUNK_SIZE, b"\0")
+            walk = walk_chunk(data)
         has_mismatch = not walk.is_crc_valid and not (walk.is_crc_valid is None and is_without_checksums)
         self.crc_mismatches += has_mismatch
-        self._read_live(number, base, data, walk, is_carved)
+        self._read_live(number, base, data, size, walk, is_carved)
         read_alone, failed = len(self._read_alone.get(number, ())), self.failed - failed_before
         if (is_carved or has_mismatch or read_alone or failed) and len(self.chunk_accounts) < MOST_LISTED:
             parsed = sum(self.counts.values()) - rows_before - read_alone
@@ -131,31 +138,36 @@ class ChunkReader:
             account = ChunkAccount(number, base, size, walk.is_crc_valid, *ids, parsed, read_alone, failed)
             self.chunk_accounts.append(account)
 
-    def _read_live(self, number: int, base: int, data: bytes, walk: ChunkWalk, is_carved: bool) -> None:
-        chunk = _Chunk(number, base, data, RecordRenderer(data, self._ansi_codec), is_carved)
+    def _read_live(self, number: int, base: int, data: bytes, size: int, walk: ChunkWalk, is_carved: bool) -> None:
+        chunk = _Chunk(number, base, data, size, RecordRenderer(data, self._parser.ansi_codec), is_carved)
         if not data.startswith(CHUNK_MAGIC):
             self.fail("chunk", number, base, None, f"chunk begins with {data[:8].hex(' ')} and not with ElfChnk")
             for header in walk.headers(data):
                 self._rescue(chunk, header, "its chunk has no header to read it by")
             return
-        rendered = render_chunk(data, self._ansi_codec)
-        has_cut = not walk.is_crc_valid and any(is_cut(data, header) for header in walk.headers(data))
+        rendered = self._parser.render(data, self._path, number, walk.live_end)
+        has_cut = not walk.is_crc_valid and any(chunk.is_cut(header) for header in walk.headers(data))
         if rendered.is_clean and rendered.record_ids == walk.record_ids and not has_cut:
             offsets = [base + offset for offset in walk.offsets]
             self._add(_origin(chunk, "live"), walk.record_ids, walk.written_filetimes, offsets, rendered.texts)
         else:
             self._match(chunk, walk, rendered)
-        if walk.damaged_at is not None:
+        if not walk.is_live_end_told and size == CHUNK_SIZE:
+            reason = f"the chunk header is wrong about where live space ends; read to {walk.live_end}"
+            self.fail("chunk", number, base, None, reason)
+        if walk.damaged_at is not None and walk.damaged_at < size:
             self.fail("chunk", number, base + walk.damaged_at, None, "no record header where one is due")
-        self._find_missing(chunk, set(walk.missing_ids).difference(rendered.record_ids))
+        self._find_missing(chunk, walk.live_end, set(walk.missing_ids).difference(rendered.record_ids))
 
     def read_slack(self, number: int, base: int, data: bytes, *, is_carved: bool = False) -> None:
         """Reads the records that are left in the free space of a chunk. Call it after `read_chunk` of that chunk."""
         if not data.startswith(CHUNK_MAGIC):
             return  # all of it was taken for live space
         data = data.ljust(CHUNK_SIZE, b"\0")
-        chunk = _Chunk(number, base, data, RecordRenderer(data, self._ansi_codec), is_carved, live_end(data))
-        for header in slack_headers(data):
+        live_end = walk_chunk(data).live_end
+        renderer = RecordRenderer(data, self._parser.ansi_codec)
+        chunk = _Chunk(number, base, data, CHUNK_SIZE, renderer, is_carved, live_end)
+        for header in headers_between(data, live_end, CHUNK_SIZE):
             if header.offset not in self._read_alone.get(number, ()):
                 self._take_slack(chunk, header)
 
@@ -171,7 +183,7 @@ class ChunkReader:
                 continue
             self._rescue_all(chunk, headers[position:found], rendered.errors_before(index))
             header = headers[found]
-            if is_cut(chunk.data, header):
+            if chunk.is_cut(header):
                 self._reject(chunk, header, _CUT, text)
             else:
                 offset, filetime = chunk.base + header.offset, header.written_filetime
@@ -184,10 +196,10 @@ class ChunkReader:
         for place, header in enumerate(headers):
             self._rescue(chunk, header, errors[place] if place < len(errors) else _GIVEN_UP)
 
-    def _find_missing(self, chunk: _Chunk, missing: set[int]) -> None:
+    def _find_missing(self, chunk: _Chunk, live_end: int, missing: set[int]) -> None:
         """Records that the chunk header counts may lie behind the end of live space that it names."""
         missing = missing.difference(self._read_alone.get(chunk.number, {}).values())
-        for header in slack_headers(chunk.data) if missing else ():
+        for header in headers_between(chunk.data, live_end, CHUNK_SIZE) if missing else ():
             if header.record_id in missing:
                 missing.remove(header.record_id)
                 self._rescue(chunk, header, "the chunk header counts it, and calls its place free")
@@ -198,7 +210,7 @@ class ChunkReader:
     def _rescue(self, chunk: _Chunk, header: RecordHeader, reason: str) -> None:
         """Reads a record alone, which the fast parser left out for `reason`."""
         text, _, why_not = self._render(chunk, header)
-        if is_cut(chunk.data, header):
+        if chunk.is_cut(header):
             self._reject(chunk, header, _CUT, text)
         elif text is None:
             self._reject(chunk, header, f"{reason}; read alone: {why_not}", None)

@@ -96,10 +96,11 @@ def _look_at(path: Path, root: Path) -> LogCandidate | SkippedFile:
     return LogCandidate(path, status.st_size, root, any(part.startswith(".") for part in inside))
 
 
-def hash_file(path: Path) -> str:
-    """SHA-256 of the whole file in lower-case hex. Raises OSError."""
+def hash_file(path: Path) -> tuple[str, int]:
+    """SHA-256 of the whole file in lower-case hex, and how many bytes that are. Raises OSError."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256, file.tell()
 
 
 def shown_path(path: Path) -> str:

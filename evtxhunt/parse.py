@@ -8,16 +8,14 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC
-from evtxhunt.chunk import CHUNK_MAGIC, CHUNK_SIZE, FILE_HEADER_SIZE, FileHeader, read_file_header
+from evtxhunt.chunk import CHUNK_MAGIC, CHUNK_SIZE, FILE_HEADER_SIZE, FileHeader, read_file_header, walk_chunk
 from evtxhunt.chunk_reader import ChunkReader
-from evtxhunt.fast_parser import render_chunk
+from evtxhunt.fast_parser import FastParser
 from evtxhunt.log_model import LogAccount
 from evtxhunt.model import SourceFile
 
 # A batch of few, huge records ends after 4 MiB of log.
 _BATCH_CHUNKS = 64
-_MOST_CHUNKS = 2**40  # a header that names a chunk past 64 PiB lies
 
 
 class LogReader:
@@ -28,12 +26,7 @@ class LogReader:
     """
 
     def __init__(
-        self,
-        source: SourceFile,
-        *,
-        recover: bool = False,
-        only_slack: bool = False,
-        ansi_codec: str = DEFAULT_ANSI_CODEC,
+        self, source: SourceFile, parser: FastParser, *, recover: bool = False, only_slack: bool = False
     ) -> None:
         self._source = source
         self.position = 0  # bytes read so far
@@ -41,7 +34,7 @@ class LogReader:
         self._only_slack = only_slack
         self._has_slack_read = False
         self._header: FileHeader | None = None
-        self._reader = ChunkReader(ansi_codec)
+        self._reader = ChunkReader(str(source.path), parser)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields batches of RECORD_SCHEMA in file order, slack last. Damage and read errors are in the account."""
@@ -52,7 +45,8 @@ class LogReader:
                     yield from self._read_log(file)
                 if self._recover or self._only_slack or reader.failures or reader.recovered:
                     yield from self._read_slack(file)
-                if os.fstat(file.fileno()).st_mtime_ns != self._source.modified_ns:
+                now = os.fstat(file.fileno())
+                if (now.st_mtime_ns, now.st_size) != (self._source.modified_ns, self._source.size):
                     reader.fail("file", None, None, None, "the file changed after it was hashed; ingest it again")
         except OSError as error:
             reader.fail("file", None, self.position, None, f"reading stopped here: {error.strerror}")
@@ -111,27 +105,40 @@ class LogReader:
         """Number, offset and bytes of every chunk that holds something; the last one may be cut off."""
         file.seek(FILE_HEADER_SIZE)
         for number in count():
-            chunk = file.read(CHUNK_SIZE)
+            base = FILE_HEADER_SIZE + number * CHUNK_SIZE
+            # What a running system has appended since is not what was hashed.
+            chunk = file.read(max(0, min(CHUNK_SIZE, self._source.size - base)))
             if not chunk:
                 return
             if chunk.startswith(CHUNK_MAGIC) or chunk.count(0) != len(chunk):  # else allocated ahead, never written
-                yield number, FILE_HEADER_SIZE + number * CHUNK_SIZE, chunk
+                yield number, base, chunk
 
 
-def newest_computer(file: BinaryIO) -> str | None:
+def newest_computer(file: BinaryIO, path: str, parser: FastParser) -> str | None:
     """System/Computer of the last readable record in the chunk that was written last; None if there is none.
 
     Raises OSError.
     """
     header = read_file_header(file.read(FILE_HEADER_SIZE))
-    for chunk_number in dict.fromkeys((header.newest_chunk if header else 0, 0)):
-        if chunk_number > _MOST_CHUNKS:
+    size = file.seek(0, os.SEEK_END)
+    for number in dict.fromkeys((header.newest_chunk if header else 0, 0)):
+        offset = FILE_HEADER_SIZE + number * CHUNK_SIZE
+        if offset >= size:
             continue
-        file.seek(FILE_HEADER_SIZE + chunk_number * CHUNK_SIZE)
-        chunk = file.read(CHUNK_SIZE)
-        is_chunk = chunk.startswith(CHUNK_MAGIC)
-        rendered = render_chunk(chunk.ljust(CHUNK_SIZE, b"\0"), DEFAULT_ANSI_CODEC) if is_chunk else None
-        if rendered is not None and rendered.texts:
-            computer = json.loads(rendered.texts[-1])["Event"]["System"].get("Computer")
-            return computer if isinstance(computer, str) else None
+        file.seek(offset)
+        chunk = file.read(CHUNK_SIZE).ljust(CHUNK_SIZE, b"\0")
+        if not chunk.startswith(CHUNK_MAGIC):
+            continue
+        texts = parser.render(chunk, path, number, walk_chunk(chunk).live_end).texts
+        if texts:
+            return _computer(texts[-1])
     return None
+
+
+def _computer(text: str) -> str | None:
+    """System/Computer, if the record has one; a forged one may lack System, or be no JSON at all."""
+    try:
+        computer = json.loads(text)["Event"]["System"]["Computer"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return computer if isinstance(computer, str) else None

@@ -3,7 +3,7 @@
 import json
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -34,6 +34,16 @@ def open_store(path: Path, memory_limit: str, version: str) -> Iterator["CaseSto
     store = CaseStore(path, memory_limit, version)
     with closing_case(store.connection, path, "written"):
         yield store
+
+
+@contextmanager
+def json_reader() -> Iterator[Callable[[list[str]], list[bool]]]:
+    """Says of texts whether DuckDB reads them as JSON: a single one that it cannot read ends `append_events`."""
+    with duckdb.connect() as connection:
+        yield lambda texts: [
+            bool(is_valid)
+            for (is_valid,) in connection.execute("SELECT json_valid(unnest(?::VARCHAR[]))", [texts]).fetchall()
+        ]
 
 
 class CaseStore:

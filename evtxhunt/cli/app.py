@@ -75,4 +75,9 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace", newline="")
     if isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors="backslashreplace")
-    app()
+    if sys.platform == "linux" and sys.argv[1:2] == ["ingest"]:
+        from evtxhunt.cli.guard import run_guarded
+
+        run_guarded(app)
+    else:
+        app()

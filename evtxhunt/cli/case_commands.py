@@ -34,6 +34,7 @@ from evtxhunt.pipeline.recovered import counts_by_origin
 from evtxhunt.pipeline.verify import difference_rows, verify
 from evtxhunt.render.tabular import write_json_sections, write_table
 from evtxhunt.render.terminal import escape_terminal
+from evtxhunt.watch import current_watch
 
 _MOST_NAMED = 10  # files named for each reason; all of them are in the case
 
@@ -104,6 +105,7 @@ def _ingest(
             ansi_codec=ansi_codec,
             memory_limit=memory,
             progress=bar,
+            watch=current_watch(),
         )
     say_summary(summary, case)
     if strict and (summary.damaged or any(item.reason.startswith("unreadable") for item in summary.skipped)):

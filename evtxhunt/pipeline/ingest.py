@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import duckdb
 import pyarrow as pa
 
 from evtxhunt import __version__
@@ -15,12 +16,13 @@ from evtxhunt.chunk_reader import is_known_codec
 from evtxhunt.discover import discover_blobs, discover_files, hash_file, name_hosts, shown_path, top_folder
 from evtxhunt.errors import EvtxhuntError
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA
-from evtxhunt.fast_parser import PARSER_VERSION
+from evtxhunt.fast_parser import PARSER_VERSION, FastParser
 from evtxhunt.log_model import LogAccount
 from evtxhunt.model import IngestSummary, LogCandidate, SeenBefore, SkippedFile, SourceFile
 from evtxhunt.parse import LogReader, newest_computer
 from evtxhunt.pipeline.manifest import INGEST_MEMORY_LIMIT, versions
-from evtxhunt.store import CaseStore, open_store
+from evtxhunt.store import CaseStore, json_reader, open_store
+from evtxhunt.watch import ParserWatch
 
 # One transaction takes whole files up to this much: a killed ingest loses no more, and small files share one.
 _LOAD_BYTES = 256 * 2**20
@@ -58,7 +60,7 @@ class _Ingest:
     """What one ingest has met so far; becomes its IngestSummary."""
 
     recover: bool
-    ansi_codec: str
+    parser: FastParser
     read_files: int = 0
     read_bytes: int = 0
     events: int = 0
@@ -92,6 +94,7 @@ def ingest(
     ansi_codec: str = DEFAULT_ANSI_CODEC,
     memory_limit: str = INGEST_MEMORY_LIMIT,
     progress: IngestProgress | None = None,
+    watch: ParserWatch | None = None,
 ) -> IngestSummary:
     """Parses every event log at or below `paths` into the case, which is made if it does not exist.
 
@@ -101,15 +104,16 @@ def ingest(
 
     Content that the case has already is not read again. Damage is data (see `IngestSummary.damaged`). An
     interruption leaves a case of whole files; the next ingest of the same paths completes it to the same rows.
-    Raises EvtxhuntError.
+    Forged records can make the parser run away: `watch` is for a process that can stop this one. Raises EvtxhuntError.
     """
     progress = progress or SilentProgress()
     if not is_known_codec(ansi_codec):
         raise EvtxhuntError(f"{ansi_codec}: no code page that is known; give --ansi-codec one such as windows-1251")
     candidates, skipped = discover_files(paths)
     candidates += discover_blobs(carve)
-    state = _Ingest(recover=recover, ansi_codec=ansi_codec, skipped=skipped)
-    hosts = {} if host else _folder_hosts(candidates)
+    parser = FastParser(ansi_codec, watch)
+    state = _Ingest(recover=recover, parser=parser, skipped=skipped)
+    hosts = {} if host else _folder_hosts(candidates, parser)
     with open_store(case, memory_limit, __version__) as store:
         arguments = {
             "paths": [shown_path(path.absolute()) for path in paths],
@@ -144,14 +148,14 @@ def ingest(
     )
 
 
-def _folder_hosts(candidates: Iterable[LogCandidate]) -> dict[Path, str]:
+def _folder_hosts(candidates: Iterable[LogCandidate], parser: FastParser) -> dict[Path, str]:
     computers: list[tuple[LogCandidate, str | None]] = []
     for candidate in candidates:
         computer = None
         if top_folder(candidate) is not None:
             try:
                 with candidate.path.open("rb") as file:
-                    computer = newest_computer(file)
+                    computer = newest_computer(file, str(candidate.path), parser)
             except OSError:
                 computer = None  # named as unreadable when it is its turn to be read
         computers.append((candidate, computer))
@@ -177,12 +181,12 @@ def _loads(
             state.hidden.append(path)
         try:
             modified_ns = candidate.path.stat().st_mtime_ns
-            sha256 = hash_file(candidate.path)
+            sha256, size_now = hash_file(candidate.path)
         except OSError as error:
             state.skipped.append(SkippedFile(candidate.path, f"unreadable: {error.strerror}", candidate.size))
             continue
         is_blob = candidate.is_blob
-        source = SourceFile(candidate.path, candidate.size, sha256, modified_ns, host, candidate.is_hidden, is_blob)
+        source = SourceFile(candidate.path, size_now, sha256, modified_ns, host, candidate.is_hidden, is_blob)
         if (path, sha256, is_blob) in paths:
             state.known.append(path)
             if (read_id := without_slack.pop(sha256, None)) is None or is_blob:
@@ -213,46 +217,25 @@ def _one_ahead(loads: Iterator[list[_Work]]) -> Iterator[list[_Work]]:
 
 def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: IngestProgress) -> None:
     """Reads one load of logs into the case in one transaction."""
-    accounts: dict[int, LogAccount] = {}
-    first_keys: dict[int, int] = {}
-    fresh = [work for work in load if work.copy_of is None]
-    seen_before: tuple[SeenBefore, ...] = ()
-    conflicts = 0
-    _, first_key = store.next_ids()
-    with store.transaction():
-        if fresh:
-            store.append_events(_event_stream(fresh, first_key, accounts, first_keys, state, progress))
-            for work in fresh:
-                account, key = accounts[work.source_file_id], first_keys[work.source_file_id]
-                if work.only_slack:
-                    store.add_slack(work.source_file_id, account, key)
-                else:
-                    path = shown_path(work.source.path)
-                    store.add_source_file(work.source_file_id, work.source, path, account, PARSER_VERSION, key)
-            fresh_ids = [work.source_file_id for work in fresh]
-            store.name_channels(fresh_ids)
-            seen_before, conflicts = store.merge_duplicates(fresh_ids)
-            store.renew_copies([work.source_file_id for work in fresh if work.only_slack])
-        # After the merge, so that the records of the original that are copies themselves are known.
-        for work in load:
-            if work.copy_of is not None:
-                path = shown_path(work.source.path)
-                store.add_copy(work.source_file_id, work.source, path, work.copy_of)
-                progress.advance(path, work.source.size, 0)
-                progress.finish_file()
+    try:
+        loaded = _insert(store, load, state, progress)
+    except duckdb.InvalidInputException:
+        # Of a forged record the parser can make text that is no JSON. To look for it costs, and nearly no log has any.
+        with json_reader() as are_readable, state.parser.checking(are_readable):
+            loaded = _insert(store, load, state, SilentProgress())
     paths = store.paths()
-    for item in seen_before:
+    for item in loaded.seen_before:
         state.seen_before.append(
             (paths[item.source_file_id], item.records, tuple(paths[other] for other in item.other_ids))
         )
         state.events -= item.counted_records
-    state.conflicts += conflicts
+    state.conflicts += loaded.conflicts
     for work in load:
         path = shown_path(work.source.path)
         if work.copy_of is not None:
             state.copies.append((path, paths[work.copy_of]))
             continue
-        account = accounts[work.source_file_id]
+        account = loaded.accounts[work.source_file_id]
         if not work.only_slack:
             state.read_files += 1
             state.read_bytes += work.source.size
@@ -263,26 +246,63 @@ def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: Ing
             state.recovered.append((path, account))
 
 
+@dataclass(slots=True)
+class _Loaded:
+    """What one load brought; by source_file_id where it is of single logs."""
+
+    accounts: dict[int, LogAccount] = field(default_factory=dict)
+    first_keys: dict[int, int] = field(default_factory=dict)
+    seen_before: tuple[SeenBefore, ...] = ()
+    conflicts: int = 0
+
+
+def _insert(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: IngestProgress) -> _Loaded:
+    loaded = _Loaded()
+    fresh = [work for work in load if work.copy_of is None]
+    _, first_key = store.next_ids()
+    with store.transaction():
+        if fresh:
+            store.append_events(_event_stream(fresh, first_key, loaded, state, progress))
+            for work in fresh:
+                account, key = loaded.accounts[work.source_file_id], loaded.first_keys[work.source_file_id]
+                if work.only_slack:
+                    store.add_slack(work.source_file_id, account, key)
+                else:
+                    path = shown_path(work.source.path)
+                    store.add_source_file(work.source_file_id, work.source, path, account, PARSER_VERSION, key)
+            fresh_ids = [work.source_file_id for work in fresh]
+            store.name_channels(fresh_ids)
+            loaded.seen_before, loaded.conflicts = store.merge_duplicates(fresh_ids)
+            store.renew_copies([work.source_file_id for work in fresh if work.only_slack])
+        # After the merge, so that the records of the original that are copies themselves are known.
+        for work in load:
+            if work.copy_of is not None:
+                path = shown_path(work.source.path)
+                store.add_copy(work.source_file_id, work.source, path, work.copy_of)
+                progress.advance(path, work.source.size, 0)
+                progress.finish_file()
+    return loaded
+
+
 def _reader(work: _Work, state: _Ingest) -> LogReader | BlobReader:
     if work.source.is_blob:
-        return BlobReader(work.source, ansi_codec=state.ansi_codec)
-    return LogReader(work.source, recover=state.recover, only_slack=work.only_slack, ansi_codec=state.ansi_codec)
+        return BlobReader(work.source, state.parser)
+    return LogReader(work.source, state.parser, recover=state.recover, only_slack=work.only_slack)
 
 
 def _event_stream(
     works: Sequence[_Work],
     first_key: int,
-    accounts: dict[int, LogAccount],
-    first_keys: dict[int, int],
+    loaded: _Loaded,
     state: _Ingest,
     progress: IngestProgress,
 ) -> Iterator[pa.RecordBatch]:
-    """Reads logs one after another and numbers their records; fills both dicts by source_file_id on the way."""
+    """Reads logs one after another and numbers their records; fills in accounts and first keys on the way."""
     key = first_key
     for work in works:
         path = shown_path(work.source.path)
         reader = _reader(work, state)
-        first_keys[work.source_file_id] = key
+        loaded.first_keys[work.source_file_id] = key
         done = 0
         for batch in reader.batches():
             rows = len(batch)
@@ -298,6 +318,6 @@ def _event_stream(
             key += rows
             progress.advance(path, reader.position - done, rows)
             done = reader.position
-        accounts[work.source_file_id] = reader.account()
+        loaded.accounts[work.source_file_id] = reader.account()
         progress.advance(path, work.source.size - done, 0)
         progress.finish_file()

@@ -38,7 +38,7 @@ def test_truncated_log_gives_its_whole_records_and_says_where_it_ends(evidence: 
         "SELECT parsed, failed FROM source_file WHERE path LIKE '%cut.evtx'",
     )[0]
     assert events == 10
-    # The chunk header still counts all 100: each of the others has its own row.
+    # The chunk header still counts all 100: each of the others has its own row, and so has the one that is cut.
     assert failed == 90
     assert rows(case, "SELECT count(*) FROM event") == [(15,)]
     # Of the record in which the file ends the parser makes something that looks whole: it is kept apart.
@@ -191,11 +191,12 @@ def test_missing_case_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def test_file_that_changes_after_it_was_hashed_is_said_to_have(evidence: Path) -> None:
+    from evtxhunt.fast_parser import FastParser
     from evtxhunt.model import SourceFile
     from evtxhunt.parse import LogReader
 
     log = evidence / "good.evtx"
-    reader = LogReader(SourceFile(log, log.stat().st_size, "", log.stat().st_mtime_ns, None, False))
+    reader = LogReader(SourceFile(log, log.stat().st_size, "", log.stat().st_mtime_ns, None, False), FastParser())
     os.utime(log, ns=(0, 0))
     assert sum(len(batch) for batch in reader.batches()) == 5
     assert [failure.reason for failure in reader.account().failures] == [

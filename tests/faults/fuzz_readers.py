@@ -1,0 +1,43 @@
+"""Coverage-guided fuzzing of our own readers: `python -m tests.faults.fuzz_readers [libFuzzer options] [CORPUS]`.
+
+Without options it runs until it finds something or is stopped; what it finds is written beside it, and is read again
+by giving it that file. Needs atheris (https://github.com/google/atheris), which has wheels for Linux alone.
+"""
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["evtxhunt.chunk"]):
+    from evtxhunt.chunk import (
+        CHUNK_SIZE,
+        MOST_RECORDS,
+        RECORD_HEADER_SIZE,
+        read_file_header,
+        record_end,
+        walk_chunk,
+    )
+
+
+def read_one(data: bytes) -> None:
+    """Reads the same bytes as a file header and as the beginning of a chunk, and holds the answers against them."""
+    header = read_file_header(data)
+    assert (header is None) == (len(data) < 128)
+    chunk = data[:CHUNK_SIZE].ljust(CHUNK_SIZE, b"\0")
+    walk = walk_chunk(chunk)
+    ends = [record_end(chunk, offset) for offset in walk.offsets]
+    assert len(walk.offsets) == len(walk.record_ids) == len(walk.written_filetimes) <= MOST_RECORDS
+    assert all(end <= offset for end, offset in zip([512, *ends], [*walk.offsets, CHUNK_SIZE], strict=True))
+    assert all(chunk[offset : offset + 4] == b"\x2a\x2a\0\0" for offset in walk.offsets)
+    assert len(walk.missing_ids) <= MOST_RECORDS and not set(walk.missing_ids) & set(walk.record_ids)
+    assert 512 <= walk.live_end <= CHUNK_SIZE
+    assert walk.damaged_at is None or 512 <= walk.damaged_at <= CHUNK_SIZE - RECORD_HEADER_SIZE
+
+
+def main() -> None:
+    atheris.Setup(sys.argv, read_one)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
