@@ -144,7 +144,7 @@ def _iso(moment: datetime) -> str:
 
 
 def _sid(data: bytes) -> str:
-    revision, count = data[0], data[1]
+    revision, count = struct.unpack_from("<2B", data)
     parts = struct.unpack_from(f"<{count}I", data, 8)
     return "-".join(["S", str(revision), str(int.from_bytes(data[2:8], "big")), *map(str, parts)])
 
