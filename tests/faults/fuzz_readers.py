@@ -5,6 +5,7 @@ by giving it that file. Needs atheris (https://github.com/google/atheris), which
 """
 
 import sys
+from itertools import pairwise
 
 import atheris
 
@@ -27,7 +28,9 @@ def read_one(data: bytes) -> None:
     walk = walk_chunk(chunk)
     ends = [record_end(chunk, offset) for offset in walk.offsets]
     assert len(walk.offsets) == len(walk.record_ids) == len(walk.written_filetimes) <= MOST_RECORDS
-    assert all(end <= offset for end, offset in zip([512, *ends], [*walk.offsets, CHUNK_SIZE], strict=True))
+    # One that hides others in its size ends behind the next.
+    assert all(after - before >= RECORD_HEADER_SIZE for before, after in pairwise(walk.offsets))
+    assert all(offset >= 512 and end <= CHUNK_SIZE for offset, end in zip(walk.offsets, ends, strict=True))
     assert all(chunk[offset : offset + 4] == b"\x2a\x2a\0\0" for offset in walk.offsets)
     assert len(walk.missing_ids) <= MOST_RECORDS and not set(walk.missing_ids) & set(walk.record_ids)
     assert 512 <= walk.live_end <= CHUNK_SIZE
