@@ -267,12 +267,13 @@ class _JsonWriter:
     """Elements to the JSON of the fast parser's `records_json()`: attributes in "#attributes", named Data flattened."""
 
     def __init__(self) -> None:
-        self._written = 0
+        self._written = 0  # characters and elements: values that are named twice are there once, and written twice
 
     def root(self, element: _Element) -> str:
         return f'{{"{element.name}":{self._element(element, False)}}}'
 
     def _element(self, element: _Element, is_container: bool) -> str:
+        self._count(1)
         attributes = self._attributes(element)
         if not attributes and not any(isinstance(child, _Element) for child in element.children):
             return self._content(element.children) if _has_text(element.children) else "null"
@@ -303,6 +304,7 @@ class _JsonWriter:
         return self._bounded(f"{{{','.join(members)}}}")
 
     def _data(self, element: _Element) -> str:
+        self._count(1)
         if any(isinstance(child, _Element) for child in element.children):
             return self._object(element, "", False)
         return self._content(element.children) if _has_text(element.children) else '""'
@@ -316,10 +318,13 @@ class _JsonWriter:
         return self._bounded(f'"{_joined(nodes)}"')
 
     def _bounded(self, text: str) -> str:
-        self._written += len(text)
-        if self._written > _MOST_CHARACTERS:
-            raise UnreadableRecordError(f"more than {_MOST_CHARACTERS} characters")
+        self._count(len(text))
         return text
+
+    def _count(self, written: int) -> None:
+        self._written += written
+        if self._written > _MOST_CHARACTERS:
+            raise UnreadableRecordError(f"it renders to more than {_MOST_CHARACTERS} characters; no real one does")
 
 
 def _has_text(nodes: "Sequence[_Node]") -> bool:

@@ -59,9 +59,11 @@ class _Chunk:
     is_carved: bool
     overwritten_end: int = 0
 
-    def is_cut(self, header: RecordHeader) -> bool:
-        """Whether the end of a record is not there."""
-        return header.offset + header.size > self.size or not has_end(self.data, header)
+    def cut_reason(self, header: RecordHeader) -> str | None:
+        """Why the end of a record is not there; None if it is."""
+        if header.offset + header.size > self.size:
+            return "it is cut off here" if self.is_carved else "the file ends inside it"
+        return None if has_end(self.data, header) else _CUT
 
 
 class ChunkReader:
@@ -146,7 +148,7 @@ class ChunkReader:
                 self._rescue(chunk, header, "its chunk has no header to read it by")
             return
         rendered = self._parser.render(data, self._path, number, walk.live_end)
-        has_cut = not walk.is_crc_valid and any(chunk.is_cut(header) for header in walk.headers(data))
+        has_cut = not walk.is_crc_valid and any(chunk.cut_reason(header) for header in walk.headers(data))
         if rendered.is_clean and rendered.record_ids == walk.record_ids and not has_cut:
             offsets = [base + offset for offset in walk.offsets]
             self._add(_origin(chunk, "live"), walk.record_ids, walk.written_filetimes, offsets, rendered.texts)
@@ -183,8 +185,8 @@ class ChunkReader:
                 continue
             self._rescue_all(chunk, headers[position:found], rendered.errors_before(index))
             header = headers[found]
-            if chunk.is_cut(header):
-                self._reject(chunk, header, _CUT, text)
+            if (reason := chunk.cut_reason(header)) is not None:
+                self._reject(chunk, header, reason, text)
             else:
                 offset, filetime = chunk.base + header.offset, header.written_filetime
                 self._add(_origin(chunk, "live"), [record_id], [filetime], [offset], [text])
@@ -210,8 +212,8 @@ class ChunkReader:
     def _rescue(self, chunk: _Chunk, header: RecordHeader, reason: str) -> None:
         """Reads a record alone, which the fast parser left out for `reason`."""
         text, _, why_not = self._render(chunk, header)
-        if chunk.is_cut(header):
-            self._reject(chunk, header, _CUT, text)
+        if (cut_reason := chunk.cut_reason(header)) is not None:
+            self._reject(chunk, header, cut_reason, text)
         elif text is None:
             self._reject(chunk, header, f"{reason}; read alone: {why_not}", None)
         else:

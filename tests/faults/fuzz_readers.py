@@ -4,18 +4,20 @@ Without options it runs until it finds something or is stopped; what it finds is
 by giving it that file. Needs atheris (https://github.com/google/atheris), which has wheels for Linux alone.
 """
 
+import json
 import sys
 from itertools import pairwise
 
 import atheris
 
-with atheris.instrument_imports(include=["evtxhunt.chunk"]):
+with atheris.instrument_imports(include=["evtxhunt.chunk", "evtxhunt.binxml", "evtxhunt.binxml_values"]):
+    from evtxhunt.binxml import RecordRenderer, UnreadableRecordError
     from evtxhunt.chunk import (
         CHUNK_SIZE,
         MOST_RECORDS,
         RECORD_HEADER_SIZE,
+        headers_between,
         read_file_header,
-        record_end,
         walk_chunk,
     )
 
@@ -26,7 +28,8 @@ def read_one(data: bytes) -> None:
     assert (header is None) == (len(data) < 128)
     chunk = data[:CHUNK_SIZE].ljust(CHUNK_SIZE, b"\0")
     walk = walk_chunk(chunk)
-    ends = [record_end(chunk, offset) for offset in walk.offsets]
+    headers = walk.headers(chunk)
+    ends = [header.offset + header.size for header in headers]
     assert len(walk.offsets) == len(walk.record_ids) == len(walk.written_filetimes) <= MOST_RECORDS
     # One that hides others in its size ends behind the next.
     assert all(after - before >= RECORD_HEADER_SIZE for before, after in pairwise(walk.offsets))
@@ -34,6 +37,12 @@ def read_one(data: bytes) -> None:
     assert all(chunk[offset : offset + 4] == b"\x2a\x2a\0\0" for offset in walk.offsets)
     assert len(walk.missing_ids) <= MOST_RECORDS and not set(walk.missing_ids) & set(walk.record_ids)
     assert 512 <= walk.live_end <= CHUNK_SIZE
+    renderer = RecordRenderer(chunk)
+    for record in (*headers, *headers_between(chunk, walk.live_end, CHUNK_SIZE)):
+        try:
+            json.loads(renderer.render(record.offset, record.size).text)
+        except UnreadableRecordError:
+            continue
     assert walk.damaged_at is None or 512 <= walk.damaged_at <= CHUNK_SIZE - RECORD_HEADER_SIZE
 
 

@@ -46,7 +46,8 @@ def test_chunk_that_renders_to_more_than_there_is_memory_costs_itself_alone(name
         ("bomb.evtx", 5, 3),
         ("z.evtx", 30, 0),
     ]
-    assert rows(case, "SELECT reason FROM parse_failure ORDER BY header_record_id LIMIT 1") == [
+    # Its records were given to our own parser, which is bounded, and were forged for it as well.
+    assert rows(case, "SELECT split_part(reason, ';', 1) FROM parse_failure ORDER BY header_record_id LIMIT 1") == [
         ("the parser does not come back from this chunk",)
     ]
     assert verify(case).differences == ()
@@ -57,7 +58,7 @@ def test_chunk_of_which_the_host_would_be_named_is_passed_over_too(tmp_path: Pat
     for host in ("DC1", "WS2"):
         (tmp_path / "logs" / host).mkdir(parents=True)
         (tmp_path / "logs" / host / "a.evtx").write_bytes(make_log(3, host))
-        (tmp_path / "logs" / host / "b.evtx").write_bytes(make_log(4, host))
+        (tmp_path / "logs" / host / "b.evtx").write_bytes(make_log(4, host, "!"))
     (tmp_path / "logs" / "DC1" / "c.evtx").write_bytes(BOMBS["1000 cubed"][: FILE_HEADER_SIZE + CHUNK_SIZE])
     process = start_ingest(tmp_path / "logs", case)
     said = process.communicate(timeout=120)[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from evtxhunt.chunk import CHUNK_SIZE, FILE_HEADER_SIZE, live_end, walk_chunk
+from evtxhunt.chunk import CHUNK_SIZE, FILE_HEADER_SIZE, walk_chunk
 from evtxhunt.cli import app
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.verify import verify
@@ -77,7 +77,7 @@ def test_cut_chunks_give_what_is_whole_of_them_and_no_more(tmp_path: Path) -> No
 def test_chunk_overwritten_behind_its_live_space_is_whole_and_what_overwrites_it_is_found(tmp_path: Path) -> None:
     (small,) = chunks_of(make_log(30))
     (other,) = chunks_of(make_log(20, "WS02.example.test"))
-    (tmp_path / "blob.bin").write_bytes(small[: live_end(small) + 11] + other)
+    (tmp_path / "blob.bin").write_bytes(small[: walk_chunk(small).live_end + 11] + other)
     carve(tmp_path / "blob.bin", tmp_path / "case.duckdb")
     assert rows(tmp_path / "case.duckdb", "SELECT computer, count(*) FROM event GROUP BY ALL ORDER BY 1") == [
         ("WS01.example.test", 30),

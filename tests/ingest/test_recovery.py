@@ -9,7 +9,7 @@ import pytest
 from lxml import etree
 from typer.testing import CliRunner
 
-from evtxhunt.chunk import CHUNK_SIZE, FILE_HEADER_SIZE, live_end, walk_chunk
+from evtxhunt.chunk import CHUNK_SIZE, FILE_HEADER_SIZE, walk_chunk
 from evtxhunt.cli import app
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.verify import verify
@@ -71,7 +71,7 @@ def test_slack_with_another_template_is_stale_and_not_guessed(log: Path, tmp_pat
     chunk = bytes(whole[FILE_HEADER_SIZE:])
     (definition,) = struct.unpack_from("<I", chunk, 512 + 24 + 4 + 6)
     identity = chunk[definition + 4 : definition + 8]
-    start, end = FILE_HEADER_SIZE, FILE_HEADER_SIZE + live_end(chunk)
+    start, end = FILE_HEADER_SIZE, FILE_HEADER_SIZE + walk_chunk(chunk).live_end
     whole[start:end] = whole[start:end].replace(identity, b"\1\2\3\4")
     log.write_bytes(whole)
     ingest([log], tmp_path / "case.duckdb", recover=True)
