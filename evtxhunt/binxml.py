@@ -7,7 +7,7 @@ every real record.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC, Value, decode_value, json_text
@@ -40,8 +40,8 @@ class StaleRecordError(UnreadableRecordError):
 @dataclass(slots=True)
 class _Element:
     name: str
-    attributes: "list[tuple[str, list[_Node]]]" = field(default_factory=list)
-    children: "list[_Node]" = field(default_factory=list)
+    attributes: "list[tuple[str, list[Node]]]" = field(default_factory=list)
+    children: "list[Node]" = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +52,35 @@ class _Place:
     is_optional: bool
 
 
-_Node = _Element | _Place | Value
+Node = _Element | _Place | Value
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedRecord:
-    """A record's JSON, and the lowest chunk offset of what it refers to outside of itself (None: nothing)."""
+    """A record's JSON, and the lowest chunk offset of what it refers to outside of itself (None: nothing).
+
+    `is_borrowed`: its template is from another chunk.
+    """
 
     text: str
     refers_to: int | None
+    is_borrowed: bool
 
 
 class RecordRenderer:
     """Renders records of one chunk of CHUNK_SIZE bytes, of which only what they refer to must be sound."""
 
-    def __init__(self, chunk: bytes, ansi_codec: str = DEFAULT_ANSI_CODEC) -> None:
+    def __init__(
+        self,
+        chunk: bytes,
+        ansi_codec: str = DEFAULT_ANSI_CODEC,
+        find_template: "Callable[[int], list[Node] | None] | None" = None,
+    ) -> None:
+        """`find_template` gives the nodes of a template by its id, where the chunk has lost it."""
         self._chunk = chunk
         self._ansi_codec = ansi_codec
+        self._find_template = find_template
+        self._is_borrowed = False
         self.work = 0  # nodes of all records so far
         self._nodes = 0
         self._open_templates: set[int] = set()
@@ -83,6 +95,7 @@ class RecordRenderer:
         self._nodes = 0
         self._open_templates.clear()
         self._refers_to = None
+        self._is_borrowed = False
         self._record = range(offset, min(offset + size, CHUNK_SIZE))
         try:
             nodes, _ = self._read(offset + _RECORD_HEADER_SIZE, self._record.stop - _SIZE_COPY, False, 0)
@@ -92,14 +105,23 @@ class RecordRenderer:
             text = _JsonWriter().root(elements[0])
         except struct.error as error:
             raise UnreadableRecordError(f"its content at {offset + _RECORD_HEADER_SIZE} ends too early") from error
-        return RenderedRecord(text, self._refers_to)
+        return RenderedRecord(text, self._refers_to, self._is_borrowed)
 
-    def _read(self, pos: int, end: int, has_dependency: bool, depth: int) -> tuple[list[_Node], int]:
+    def read_definition(self, offset: int) -> list[Node]:
+        """The nodes of the template whose definition is at `offset`. Raises UnreadableRecordError."""
+        self._nodes = 0
+        try:
+            (size,) = struct.unpack_from("<I", self._chunk, offset + 20)
+            return self._read(offset + 24, offset + 24 + size, True, 0)[0]
+        except struct.error as error:
+            raise UnreadableRecordError(f"the template at {offset} ends too early") from error
+
+    def _read(self, pos: int, end: int, has_dependency: bool, depth: int) -> tuple[list[Node], int]:
         """The nodes of the token stream from `pos` on, values in their places, and where it ended."""
         if depth > _MOST_DEPTH:
             raise UnreadableRecordError("nested too deeply")
         chunk = self._chunk
-        top: list[_Node] = []
+        top: list[Node] = []
         open_elements: list[_Element] = []
         into = top  # where the next node goes: children, or the value of an attribute
         while pos < end:
@@ -200,42 +222,58 @@ class RecordRenderer:
         text, end = self._counted_text(pos + 1)
         return Value(json_text(text), False), end
 
-    def _instance(self, pos: int, end: int, depth: int) -> tuple[list[_Node], int]:
+    def _instance(self, pos: int, end: int, depth: int) -> tuple[list[Node], int]:
         """A template with its values in place: MS-EVEN6 2.2.16 and what EVTX makes of it, definitions by offset."""
         chunk = self._chunk
         template_id, definition = struct.unpack_from("<II", chunk, pos + 1)
         pos += 9
-        if definition + 24 > CHUNK_SIZE:
-            raise StaleRecordError(f"its template at {definition} is outside of the chunk")
-        identity, size = struct.unpack_from("<I12xI", chunk, definition + 4)
-        if definition == pos:
+        is_inline = definition == pos  # it stands right here, where it was used first
+        nodes = self._template(template_id, definition, is_inline, depth)
+        if is_inline:
+            (size,) = struct.unpack_from("<I", chunk, definition + 20)
             pos += 24 + size
-        if identity != template_id:
-            raise StaleRecordError(f"its template at {definition} is overwritten: another one's id stands there")
-        if definition + 24 + size > CHUNK_SIZE:
-            raise StaleRecordError(f"its template at {definition} is overwritten: it runs out of the chunk")
-        if definition in self._open_templates:
-            raise UnreadableRecordError(f"the template at {definition} holds itself")
-        self._refer(definition)
         (count,) = struct.unpack_from("<I", chunk, pos)
         if count > _MOST_VALUES:
             raise UnreadableRecordError(f"{count} values at {pos}")
         pos += 4
         kinds = struct.unpack_from("<" + "HBx" * count, chunk, pos)
         pos += 4 * count
-        values: list[list[_Node]] = []
+        values: list[list[Node]] = []
         self._count(count)
         for value_size, value_type in zip(kinds[::2], kinds[1::2], strict=True):
             if pos + value_size > end:
                 raise UnreadableRecordError(f"a value of {value_size} bytes at {pos} runs out of its record")
             values.append(self._value(pos, value_size, value_type, depth))
             pos += value_size
-        self._open_templates.add(definition)
-        nodes, _ = self._read(definition + 24, definition + 24 + size, True, depth + 1)
-        self._open_templates.discard(definition)
         return list(self._filled(nodes, values)), pos
 
-    def _value(self, pos: int, size: int, value_type: int, depth: int) -> "list[_Node]":
+    def _template(self, template_id: int, definition: int, is_inline: bool, depth: int) -> list[Node]:
+        """Its nodes, from its place in this chunk or, if that is overwritten, from wherever there is one of this id."""
+        try:
+            if definition + 24 > CHUNK_SIZE:
+                raise StaleRecordError(f"its template at {definition} is outside of the chunk")
+            identity, size = struct.unpack_from("<I12xI", self._chunk, definition + 4)
+            if identity != template_id:
+                raise StaleRecordError(f"its template at {definition} is overwritten: another one's id stands there")
+            if definition + 24 + size > CHUNK_SIZE:
+                raise StaleRecordError(f"its template at {definition} is overwritten: it runs out of the chunk")
+            if definition in self._open_templates:
+                raise UnreadableRecordError(f"the template at {definition} holds itself")
+            self._open_templates.add(definition)
+            nodes, _ = self._read(definition + 24, definition + 24 + size, True, depth + 1)
+        except StaleRecordError:
+            # Of one that stood inside the record nothing tells where it ended and the values begin.
+            borrowed = None if is_inline or self._find_template is None else self._find_template(template_id)
+            if borrowed is None:
+                raise
+            self._is_borrowed = True
+            return borrowed
+        finally:
+            self._open_templates.discard(definition)
+        self._refer(definition)
+        return nodes
+
+    def _value(self, pos: int, size: int, value_type: int, depth: int) -> "list[Node]":
         if value_type == _BINXML:
             return self._read(pos, pos + size, False, depth + 1)[0]
         try:
@@ -243,7 +281,7 @@ class RecordRenderer:
         except (ValueError, struct.error) as error:
             raise UnreadableRecordError(f"the value of type 0x{value_type:02x} at {pos}: {error}") from error
 
-    def _filled(self, nodes: "Sequence[_Node]", values: "Sequence[list[_Node]]") -> "Iterator[_Node]":
+    def _filled(self, nodes: "Sequence[Node]", values: "Sequence[list[Node]]") -> "Iterator[Node]":
         for node in nodes:
             self._count(1)
             if isinstance(node, _Place):
@@ -312,7 +350,7 @@ class _JsonWriter:
     def _attributes(self, element: _Element) -> str:
         return ",".join(f'"{name}":{self._content(value)}' for name, value in element.attributes if _has_text(value))
 
-    def _content(self, nodes: "Sequence[_Node]") -> str:
+    def _content(self, nodes: "Sequence[Node]") -> str:
         if len(nodes) == 1 and isinstance(nodes[0], Value) and nodes[0].is_bare:
             return nodes[0].text
         return self._bounded(f'"{_joined(nodes)}"')
@@ -327,13 +365,13 @@ class _JsonWriter:
             raise UnreadableRecordError(f"it renders to more than {_MOST_CHARACTERS} characters; no real one does")
 
 
-def _has_text(nodes: "Sequence[_Node]") -> bool:
+def _has_text(nodes: "Sequence[Node]") -> bool:
     return any(isinstance(node, Value) and node.text != "" for node in nodes)
 
 
-def _joined(nodes: "Sequence[_Node]") -> str:
+def _joined(nodes: "Sequence[Node]") -> str:
     return "".join(node.text for node in nodes if isinstance(node, Value))
 
 
-def _name_of(data: _Element) -> "Sequence[_Node]":
+def _name_of(data: _Element) -> "Sequence[Node]":
     return next((value for name, value in data.attributes if name == "Name"), [])

@@ -1,7 +1,7 @@
 """Finds chunks of event logs in anything: raw images, memory, page files, logs whose header is destroyed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ from evtxhunt.chunk_reader import RECORD_SCHEMA, ChunkReader
 from evtxhunt.fast_parser import FastParser
 from evtxhunt.log_model import LogAccount
 from evtxhunt.model import SourceFile
+from evtxhunt.template_library import TemplateLibrary
 
 _BLOCK_SIZE = 4 << 20
 _NO_ROWS = pa.RecordBatch.from_pylist([], schema=RECORD_SCHEMA)
@@ -26,14 +27,14 @@ class BlobReader:
     def __init__(self, source: SourceFile, parser: FastParser) -> None:
         self._source = source
         self.position = 0  # bytes read so far
-        self._reader = ChunkReader(str(source.path), parser)
+        self._reader = ChunkReader(str(source.path), parser, TemplateLibrary(self._all_chunks, parser.ansi_codec))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields batches of RECORD_SCHEMA in the order of offsets, and an empty one for each block without a chunk."""
         reader = self._reader
         try:
             with self._source.path.open("rb") as file:
-                for found in self._chunks(file):
+                for found in self._chunks(file, self._fail_mark):
                     if found is None:
                         yield _NO_ROWS
                         continue
@@ -73,8 +74,20 @@ class BlobReader:
             chunk_accounts=tuple(reader.chunk_accounts),
         )
 
-    def _chunks(self, file: BinaryIO) -> Iterator[tuple[int, bytes] | None]:
-        """Offset and bytes of each chunk, shorter than CHUNK_SIZE where it is cut off; None after each block."""
+    def _fail_mark(self, offset: int) -> None:
+        self._reader.fail("chunk", None, offset, None, "the mark ElfChnk without the header of a chunk behind it")
+
+    def _all_chunks(self) -> Iterator[bytes]:
+        with self._source.path.open("rb") as file:
+            for found in self._chunks(file, lambda _: None):
+                if found is not None:
+                    yield found[1]
+
+    def _chunks(self, file: BinaryIO, on_mark_alone: Callable[[int], None]) -> Iterator[tuple[int, bytes] | None]:
+        """Offset and bytes of each chunk, shorter than CHUNK_SIZE where it is cut off; None after each block.
+
+        `on_mark_alone` hears the offsets of marks that begin no chunk.
+        """
         window, base, at, is_end = b"", 0, 0, False
         while True:
             found = window.find(CHUNK_MAGIC, at)
@@ -83,8 +96,7 @@ class BlobReader:
                 if chunk:
                     yield base + found, chunk
                 else:
-                    reason = "the mark ElfChnk without the header of a chunk behind it"
-                    self._reader.fail("chunk", None, base + found, None, reason)
+                    on_mark_alone(base + found)
                 at = found + max(len(chunk), 1)
                 continue
             if is_end:
@@ -92,7 +104,7 @@ class BlobReader:
             keep = found if found != -1 else max(at, len(window) - len(CHUNK_MAGIC) + 1)
             block = file.read(_BLOCK_SIZE)
             window, base, at, is_end = window[keep:] + block, base + keep, 0, not block
-            self.position = base + len(window)
+            self.position = max(self.position, base + len(window))
             yield None
 
 

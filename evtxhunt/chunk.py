@@ -16,6 +16,9 @@ FILE_HEADER_SIZE = 4096
 CHUNK_SIZE = 65536
 _FREE_SPACE = slice(48, 52)  # of a chunk header: the offset where live space ends
 _TABLES_START = 128
+_TEMPLATES_START = 384
+_SMALLEST_DEFINITION = 28  # link, GUID, size and an empty fragment
+_MOST_DEFINITIONS = 1000  # of a chunk; real ones have some dozens
 _RECORDS_START = 512  # chunk header of 128 bytes, 64 string and 32 template offsets
 _CHUNK_HEADER_SIZE = 128  # what every chunk header says of its own size
 _SMALLEST_RECORD = 28  # header of 24 bytes and the copy of the size
@@ -25,6 +28,7 @@ MOST_RECORDS = (CHUNK_SIZE - _RECORDS_START) // _SMALLEST_RECORD
 _FILE_HEADER = struct.Struct("<8s3Q I 4H 76x 2I")
 _CHUNK_HEADER = struct.Struct("<8s4Q 4I")
 _RECORD_HEADER = struct.Struct("<IIQQ")
+_TEMPLATE_TABLE = struct.Struct("<32I")
 _RECORD_MAGIC_NUMBER = 0x2A2A
 # Of the flags in file and chunk headers: checksums are zero and mean nothing (libyal; Application_no_crc32.evtx).
 _NO_CHECKSUMS = 4
@@ -211,6 +215,18 @@ def is_chunk_header(data: bytes) -> bool:
         return False
     header = _CHUNK_HEADER.unpack_from(data)
     return bool(header[5] == _CHUNK_HEADER_SIZE and _RECORDS_START <= header[7] <= CHUNK_SIZE)
+
+
+def template_offsets(chunk: bytes) -> Iterator[int]:
+    """Where the chunk header says that template definitions begin, and the definitions that the next one does."""
+    seen: set[int] = set()
+    for offset in _TEMPLATE_TABLE.unpack_from(chunk, _TEMPLATES_START):
+        while offset not in seen and _RECORDS_START <= offset <= CHUNK_SIZE - _SMALLEST_DEFINITION:
+            seen.add(offset)
+            yield offset
+            if len(seen) == _MOST_DEFINITIONS:
+                return
+            offset = _uint32(chunk, offset)
 
 
 def headers_between(chunk: bytes, start: int, end: int) -> Iterator[RecordHeader]:

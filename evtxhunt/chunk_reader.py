@@ -19,6 +19,7 @@ from evtxhunt.chunk import (
 )
 from evtxhunt.fast_parser import FastParser, RenderedChunk, is_ansi_codec
 from evtxhunt.log_model import ChunkAccount, Origin, ParseFailure, RecordState, RecoveredRecord, Scope
+from evtxhunt.template_library import TemplateLibrary
 
 RECORD_SCHEMA = pa.schema(
     [
@@ -69,7 +70,8 @@ class _Chunk:
 class ChunkReader:
     """Takes the chunks of one file in order, and keeps the rows of the next batch and the accounts of the file."""
 
-    def __init__(self, path: str, parser: FastParser) -> None:
+    def __init__(self, path: str, parser: FastParser, library: TemplateLibrary | None = None) -> None:
+        """`library` has the templates of the whole file, for records whose chunk has lost theirs."""
         self.chunks = 0
         self.crc_mismatches = 0
         self.ids: tuple[int, int] | None = None  # lowest and highest in the headers of rendered records, slack apart
@@ -82,6 +84,7 @@ class ChunkReader:
         self._read_alone: dict[int, dict[int, int]] = {}  # chunk -> offset in it -> header_record_id
         self._path = path
         self._parser = parser
+        self._library = library
         self._work = 0
         self._rows = _Rows()
 
@@ -141,7 +144,7 @@ class ChunkReader:
             self.chunk_accounts.append(account)
 
     def _read_live(self, number: int, base: int, data: bytes, size: int, walk: ChunkWalk, is_carved: bool) -> None:
-        chunk = _Chunk(number, base, data, size, RecordRenderer(data, self._parser.ansi_codec), is_carved)
+        chunk = _Chunk(number, base, data, size, self._renderer(data), is_carved)
         if not data.startswith(CHUNK_MAGIC):
             self.fail("chunk", number, base, None, f"chunk begins with {data[:8].hex(' ')} and not with ElfChnk")
             for header in walk.headers(data):
@@ -167,11 +170,14 @@ class ChunkReader:
             return  # all of it was taken for live space
         data = data.ljust(CHUNK_SIZE, b"\0")
         live_end = walk_chunk(data).live_end
-        renderer = RecordRenderer(data, self._parser.ansi_codec)
-        chunk = _Chunk(number, base, data, CHUNK_SIZE, renderer, is_carved, live_end)
+        chunk = _Chunk(number, base, data, CHUNK_SIZE, self._renderer(data), is_carved, live_end)
         for header in headers_between(data, live_end, CHUNK_SIZE):
             if header.offset not in self._read_alone.get(number, ()):
                 self._take_slack(chunk, header)
+
+    def _renderer(self, data: bytes) -> RecordRenderer:
+        find_template = self._library.find if self._library is not None else None
+        return RecordRenderer(data, self._parser.ansi_codec, find_template)
 
     def _match(self, chunk: _Chunk, walk: ChunkWalk, rendered: RenderedChunk) -> None:
         """Pairs rendered records with walked headers in order; headers left over are read alone."""
@@ -211,13 +217,13 @@ class ChunkReader:
 
     def _rescue(self, chunk: _Chunk, header: RecordHeader, reason: str) -> None:
         """Reads a record alone, which the fast parser left out for `reason`."""
-        text, _, why_not = self._render(chunk, header)
+        text, state, why_not = self._render(chunk, header)
         if (cut_reason := chunk.cut_reason(header)) is not None:
             self._reject(chunk, header, cut_reason, text)
         elif text is None:
             self._reject(chunk, header, f"{reason}; read alone: {why_not}", None)
         else:
-            self._add_rescued(chunk, header, text, reason)
+            self._add_rescued(chunk, header, text, state, f"{reason}; {why_not}" if why_not else reason)
 
     def _reject(self, chunk: _Chunk, header: RecordHeader, reason: str, remains: str | None) -> None:
         """Counts a record as failed; `remains` is what a parser made of it all the same."""
@@ -226,14 +232,14 @@ class ChunkReader:
             self._add_recovered(chunk, header, _origin(chunk, "rescued"), None, "damaged", reason, remains)
         # Where two states of a chunk are mixed, a whole record may begin inside of what is left of another one.
         for hidden in headers_between(chunk.data, header.offset + 1, header.offset + header.size):
-            text, _, _ = self._render(chunk, hidden)
+            text, state, _ = self._render(chunk, hidden)
             if text is not None:
                 reason = f"it begins inside of the damaged record at {header.offset} of its chunk"
-                self._add_rescued(chunk, hidden, text, reason)
+                self._add_rescued(chunk, hidden, text, state, reason)
 
-    def _add_rescued(self, chunk: _Chunk, header: RecordHeader, text: str, reason: str) -> None:
+    def _add_rescued(self, chunk: _Chunk, header: RecordHeader, text: str, state: RecordState, reason: str) -> None:
         self._read_alone.setdefault(chunk.number, {})[header.offset] = header.record_id
-        self._add_recovered(chunk, header, _origin(chunk, "rescued"), text, "whole", reason)
+        self._add_recovered(chunk, header, _origin(chunk, "rescued"), text, state, reason)
 
     def _take_slack(self, chunk: _Chunk, header: RecordHeader) -> None:
         text, state, reason = self._render(chunk, header)
@@ -253,6 +259,12 @@ class ChunkReader:
             return None, "damaged", str(error)
         finally:
             self._work += renderer.work - before
+        if rendered.is_borrowed:
+            return (
+                rendered.text,
+                "borrowed",
+                "its template is overwritten; that of the same id in another chunk was taken",
+            )
         if rendered.refers_to is not None and rendered.refers_to < chunk.overwritten_end:
             reason = f"refers to {rendered.refers_to} of its chunk, which is live space now; what stands there fits"
             return rendered.text, "borrowed", reason

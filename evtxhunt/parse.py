@@ -13,6 +13,7 @@ from evtxhunt.chunk_reader import ChunkReader
 from evtxhunt.fast_parser import FastParser
 from evtxhunt.log_model import LogAccount
 from evtxhunt.model import SourceFile
+from evtxhunt.template_library import TemplateLibrary
 
 # A batch of few, huge records ends after 4 MiB of log.
 _BATCH_CHUNKS = 64
@@ -34,7 +35,8 @@ class LogReader:
         self._only_slack = only_slack
         self._has_slack_read = False
         self._header: FileHeader | None = None
-        self._reader = ChunkReader(str(source.path), parser)
+        library = TemplateLibrary(self._all_chunks, parser.ansi_codec)
+        self._reader = ChunkReader(str(source.path), parser, library)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields batches of RECORD_SCHEMA in file order, slack last. Damage and read errors are in the account."""
@@ -86,7 +88,12 @@ class LogReader:
             reader.fail("file", None, len(block), None, f"file ends inside its header, after {len(block)} bytes")
             return
         is_without_checksums = self._header is not None and self._header.is_crc_valid is None
+        due = 0
         for number, base, chunk in self._chunks(file):
+            if number > due:
+                zeros = f"{number - due} chunks of zeros before written ones: what was in them is gone"
+                reader.fail("chunk", due, FILE_HEADER_SIZE + due * CHUNK_SIZE, None, zeros)
+            due = number + 1
             self.position = base + len(chunk)
             reader.read_chunk(number, base, chunk, is_without_checksums=is_without_checksums)
             if reader.has_full_batch or (number + 1) % _BATCH_CHUNKS == 0:
@@ -100,6 +107,11 @@ class LogReader:
             self._reader.read_slack(number, base, chunk)
             if self._reader.has_full_batch and (batch := self._reader.take_batch()) is not None:
                 yield batch
+
+    def _all_chunks(self) -> Iterator[bytes]:
+        with self._source.path.open("rb") as file:
+            for _, _, chunk in self._chunks(file):
+                yield chunk
 
     def _chunks(self, file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
         """Number, offset and bytes of every chunk that holds something; the last one may be cut off."""

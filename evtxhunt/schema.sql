@@ -78,7 +78,8 @@ CREATE TABLE recovered_record (
     header_record_id UBIGINT NOT NULL,
     written_time TIMESTAMP,             -- FILETIME of the record header
     state VARCHAR NOT NULL,             -- 'whole'; 'borrowed': its template or names stand where newer records were
-                                        -- written, and fit; 'stale': they are overwritten; 'damaged': unreadable
+                                        -- written, or in another chunk, and fit; 'stale': they are overwritten;
+                                        -- 'damaged': unreadable
     reason VARCHAR,                     -- why the fast parser left it out, or why it is not whole
     remains VARCHAR USING COMPRESSION zstd,  -- JSON that a parser made of a damaged one: no evidence, a hint at best
     event_key BIGINT                    -- the event it became, or whose copy it is; NULL: not rendered

@@ -77,6 +77,11 @@ conflict AS (
         JOIN file_record AS own ON own.event_key = own_key JOIN file_record AS other ON other.event_key = other_key
         JOIN log ON log.source_file_id = other.source_file_id
 ),
+-- Records from slack that are copies of what a log has.
+in_log AS (
+    SELECT event_copy.source_file_id, count(*) AS copies FROM event_copy JOIN event USING (event_key)
+    WHERE event_copy.origin = 'slack' AND event.origin NOT IN ('carved', 'slack') GROUP BY ALL
+),
 found(source_file_id, reason, occurrences, meaning, event_keys) AS (
     -- Several files may hold the record of one clearing.
     SELECT source_file_id, CASE WHEN is_own THEN 'log_cleared' ELSE 'other_log_cleared' END, count(DISTINCT concat_ws(' ', event_time, cleared_channel)),
@@ -97,6 +102,14 @@ found(source_file_id, reason, occurrences, meaning, event_keys) AS (
     UNION ALL
     SELECT source_file_id, 'records_unreadable', failed - coalesce(gone, 0), counted(failed - coalesce(gone, 0), 'record') || ' could not be read: table parse_failure has each', []
     FROM log LEFT JOIN lost USING (source_file_id) WHERE failed > coalesce(gone, 0)
+    UNION ALL
+    SELECT source_file_id, 'records_rescued', rescued, counted(rescued, 'record') || CASE WHEN rescued = 1 THEN ' was' ELSE ' were' END
+        || ' left out by the fast parser and read one by one: table recovered_record has each, and whether its template is from elsewhere', []
+    FROM log WHERE rescued > 0
+    UNION ALL
+    SELECT source_file_id, 'older_records_in_slack', slack, counted(slack, 'record') || ' of older content of its chunks ' || CASE WHEN slack = 1 THEN 'is' ELSE 'are' END
+        || ' still in their free space; ' || CASE WHEN copies = slack THEN 'all of them are in a log of the case as well' ELSE slack - coalesce(copies, 0) || ' of them in no log of the case (query recovered_record)' END, []
+    FROM log LEFT JOIN in_log USING (source_file_id) WHERE slack > 0
     UNION ALL
     SELECT source_file_id, 'part_unreadable', parts, counted(parts, 'place') || ' in the file without the headers that are due there: how many records were there cannot be told', []
     FROM lost WHERE parts > 0
@@ -191,6 +204,8 @@ reason(reason, severity, innocent_causes) AS (
     ('records_unreadable', 'notable', 'a copy taken while Windows wrote, a crash, a failing disk, a form of record that the parser does not know'),
     ('time_backwards', 'notable', 'the clock set by hand or by the time service, at boot from hardware or the host, a virtual machine put back to an earlier state'),
     ('holes_not_judged', 'remark', 'ordinary where logs and exports of them were collected'),
+    ('older_records_in_slack', 'remark', 'ordinary: Windows writes a chunk anew over what was in it'),
+    ('records_rescued', 'remark', 'ordinary in the neighbourhood of damage'),
     ('no_checksums', 'remark', 'ordinary where Windows writes logs so'),
     ('not_closed', 'remark', 'ordinary: logs of a running system are so, and those after a loss of power'),
     ('numbered_anew', 'remark', 'ordinary: Event Viewer and wevtutil number exports anew'),

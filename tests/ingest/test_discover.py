@@ -36,7 +36,7 @@ def test_content_and_not_the_suffix_decides(tmp_path: Path) -> None:
 def test_hidden_logs_are_found_and_said_to_be_hidden(tmp_path: Path) -> None:
     (tmp_path / ".cache").mkdir()
     (tmp_path / ".cache" / "a.evtx").write_bytes(make_log(1))
-    (tmp_path / "b.evtx").write_bytes(make_log(2))
+    (tmp_path / "b.evtx").write_bytes(make_log(2, "WS02"))
     assert [item.is_hidden for item in discover_files([tmp_path])[0]] == [True, False]
     summary = ingest([tmp_path], tmp_path / "case.duckdb")
     assert summary.hidden == (str(tmp_path / ".cache" / "a.evtx"),)

@@ -161,7 +161,7 @@ def test_a_record_covered_by_another_with_checksums_made_anew_is_serious(look: L
 
 def test_the_same_with_old_checksums_may_be_damage(look: Look) -> None:
     found = look(covered=bytes(covered(make_log(50), 20)))
-    assert reasons(found) == {"covered": ["checksum_mismatch", "records_gone"]}
+    assert reasons(found) == {"covered": ["checksum_mismatch", "records_unreadable"]}
     assert {row["severity"] for row in found["covered"].values()} == {"notable"}
 
 
@@ -175,15 +175,18 @@ def lose_chunk(log: bytearray, start: int) -> None:
 def test_records_of_a_chunk_without_header_are_rescued(look: Look) -> None:
     log = bytearray(two_chunks())
     log[FILE_HEADER_SIZE : FILE_HEADER_SIZE + 8] = b"XXXXXXXX"
-    assert reasons(look(log=bytes(log))) == {"log": ["checksum_mismatch", "part_unreadable"]}
+    assert reasons(look(log=bytes(log))) == {"log": ["checksum_mismatch", "part_unreadable", "records_rescued"]}
 
 
 def test_records_of_a_chunk_without_header_and_templates_are_unreadable(look: Look) -> None:
     log = bytearray(two_chunks())
     lose_chunk(log, FILE_HEADER_SIZE)
     found = look(log=bytes(log))
-    assert reasons(found) == {"log": ["checksum_mismatch", "part_unreadable", "records_unreadable"]}
-    assert found["log"]["records_unreadable"]["occurrences"] == struct.unpack_from("<Q", log, FILE_HEADER_SIZE + 16)[0]
+    assert reasons(found) == {"log": ["checksum_mismatch", "part_unreadable", "records_unreadable", "records_rescued"]}
+    # The template and names that the others have lost with the first one stand in the second chunk as well.
+    (in_chunk,) = struct.unpack_from("<Q", log, FILE_HEADER_SIZE + 16)
+    occurrences = {name: row["occurrences"] for name, row in found["log"].items()}
+    assert (occurrences["records_unreadable"], occurrences["records_rescued"]) == (1, in_chunk - 1)
 
 
 def test_a_hole_made_of_unreadable_records_is_no_riddle(look: Look) -> None:
@@ -198,7 +201,7 @@ def test_a_hole_made_of_unreadable_records_is_no_riddle(look: Look) -> None:
     [
         pytest.param(
             FILE_HEADER_SIZE + CHUNK_SIZE + 9000,
-            ["checksum_mismatch", "file_cut_off", "part_unreadable", "records_gone", "records_unreadable"],
+            ["checksum_mismatch", "file_cut_off", "records_gone", "records_unreadable"],
             id="chunk",
         ),
         pytest.param(600, ["file_cut_off", "header_ahead"], id="header"),

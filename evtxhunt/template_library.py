@@ -1,0 +1,52 @@
+"""The templates of a whole log, for records whose own chunk has lost theirs."""
+
+import struct
+from collections.abc import Callable, Iterable, Iterator
+
+from evtxhunt.binxml import Node, RecordRenderer, UnreadableRecordError
+from evtxhunt.chunk import CHUNK_SIZE, template_offsets
+
+# Real logs have up to a few hundred templates, of which a chunk holds some dozens.
+_MOST_TEMPLATES = 10_000
+_DEFINITION_HEADER = struct.Struct("<4x16sI")
+
+
+class TemplateLibrary:
+    """Finds templates by the id that records refer to, in all chunks of a log, which are read at the first question.
+
+    Of a template's GUID a record has the first four bytes only. Where two templates share them neither is given.
+    """
+
+    def __init__(self, read_chunks: Callable[[], Iterable[bytes]], ansi_codec: str) -> None:
+        self._read_chunks = read_chunks
+        self._ansi_codec = ansi_codec
+        self._templates: dict[int, tuple[bytes, list[Node]] | None] | None = None
+
+    def find(self, template_id: int) -> list[Node] | None:
+        """The nodes of the only template of this id, None if there is none or another one too. Raises OSError."""
+        if self._templates is None:
+            self._templates = {}
+            for chunk in self._read_chunks():
+                self._learn(chunk.ljust(CHUNK_SIZE, b"\0"), self._templates)
+        found = self._templates.get(template_id)
+        return found[1] if found is not None else None
+
+    def _learn(self, chunk: bytes, templates: dict[int, tuple[bytes, list[Node]] | None]) -> None:
+        for offset, guid in _definitions(chunk):
+            template_id = int.from_bytes(guid[:4], "little")
+            if template_id in templates:
+                known = templates[template_id]
+                if known is not None and known[0] != guid:
+                    templates[template_id] = None
+            elif len(templates) < _MOST_TEMPLATES:
+                try:
+                    templates[template_id] = guid, RecordRenderer(chunk, self._ansi_codec).read_definition(offset)
+                except UnreadableRecordError:
+                    continue
+
+
+def _definitions(chunk: bytes) -> Iterator[tuple[int, bytes]]:
+    for offset in template_offsets(chunk):
+        guid, size = _DEFINITION_HEADER.unpack_from(chunk, offset)
+        if any(guid) and 0 < size <= CHUNK_SIZE - offset - _DEFINITION_HEADER.size:
+            yield offset, guid
