@@ -21,9 +21,10 @@
 -- description = "So many records of other logs within the hole show that the computer went on"
 -- ---
 -- A log with a record that could not be read has its hole explained. After a clearing the first record is 1102 or 104.
-WITH unexplained AS (
+WITH in_damaged AS (SELECT event_key FROM file_record JOIN source_file USING (source_file_id) WHERE status = 'damaged'),
+unexplained AS (
     SELECT * FROM record_hole AS hole
-    WHERE missing >= $min_missing AND next_event_id NOT IN (104, 1102)
+    WHERE event_keys[1] NOT IN (FROM in_damaged) AND event_keys[2] NOT IN (FROM in_damaged) AND missing >= $min_missing AND next_event_id NOT IN (104, 1102)
         AND NOT EXISTS (FROM source_file WHERE lower(source_file.computer) = lower(hole.computer) AND source_file.channel = hole.channel AND status = 'damaged')
         AND NOT EXISTS (FROM log_cleared WHERE lower(log_cleared.computer) = lower(hole.computer) AND cleared_channel = hole.channel
             AND log_cleared.event_time BETWEEN hole.from_time AND hole.to_time)
