@@ -5,7 +5,7 @@ is EventData, or what stands inside UserData. Both outer forms here are copied f
 one, whose provider and channel are values, and the one a provider has of its own, where they are text.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from uuid import UUID
 
@@ -85,7 +85,8 @@ class Record:
     """One event. Times are FILETIME: 100 ns ticks since 1601, UTC.
 
     `written_time` is the record header's time and `header_record_id` the header's id: in a log as Windows
-    wrote it both equal the event's own, in a filtered export they do not.
+    wrote it both equal the event's own, in a filtered export they do not. `rendering`, elements and texts, is what a
+    collector of forwarded events adds.
     """
 
     provider: Provider
@@ -108,6 +109,7 @@ class Record:
     user_sid: str | None = None
     written_time: int | None = None
     header_record_id: int | None = None
+    rendering: tuple[tuple[str, str], ...] = ()
 
 
 def build_instance(record: Record) -> Instance:
@@ -147,6 +149,10 @@ def build_instance(record: Record) -> Instance:
             slots[15] = values.guid(provider.guid)
         slots[16] = values.string(record.channel)
     slots[tail - 1] = _payload_instance(record.payload)
+    if record.rendering:
+        texts = tuple(Element(name, children=(text,)) for name, text in record.rendering)
+        info = Element("RenderingInfo", (Attribute("Culture", "en-US"),), texts)
+        template = Template(replace(template.root, children=(*template.root.children, info)))
     return Instance(template, tuple(slots))
 
 

@@ -12,6 +12,7 @@ from evtxhunt.cli import app
 from evtxhunt.pipeline.ingest import ingest
 from tests.conftest import REPOSITORY
 from tests.detection_table import detection_table, shown_table
+from tests.logs import make_log
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 # Indented lines are commands; what follows two spaces and # is a comment.
@@ -31,6 +32,8 @@ def test_command_of_the_readme_works(command: str, case: Path, tmp_path: Path, m
     monkeypatch.setenv("EVTXHUNT_CASE", str(case))
     if " damaged " in command:
         write_logs(tmp_path / "damaged", is_small_only=True)
+    if "memory.raw" in command:
+        (tmp_path / "memory.raw").write_bytes(bytes(1000) + make_log(3)[4096:])
     arguments = shlex.split(command.replace("/evidence", str(REPOSITORY / "samples" / "demo")))[1:]
     # `sql` without SQL reads it from stdin where there is no terminal.
     result = CliRunner().invoke(app, arguments, input="SELECT 1" if arguments == ["sql"] else None)

@@ -1,6 +1,7 @@
 """Bad input at the command line: a clear line, the right exit status, everything else still ingested."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -9,7 +10,10 @@ from typer.testing import CliRunner
 
 from evtxhunt.case_file import SCHEMA_VERSION
 from evtxhunt.cli import app
-from tests.logs import make_log, rows
+from samples import values
+from samples.events import EventData
+from samples.evtx_writer import build_log
+from tests.logs import make_log, make_records, rows
 
 runner = CliRunner()
 
@@ -267,3 +271,20 @@ def test_log_of_huge_records_takes_bounded_memory(numbers: int, tmp_path: Path) 
     events, resident = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert events == 64 * numbers
     assert resident < 1000  # MiB: 512 MB for DuckDB, and what Python, Arrow and the allocators hold beside it
+
+
+def test_ansi_text_is_read_by_the_code_page_that_is_given(evidence: Path) -> None:
+    text = values.Value(values.ValueType.ANSI_STRING, "Бухгалтерия".encode("cp1251"), values.ValueType.ANSI_STRING)
+    record = replace(make_records(1)[0], payload=EventData((("TargetUserName", text),)))
+    for path in evidence.iterdir():
+        path.unlink()
+    (evidence / "a.evtx").write_bytes(build_log([record]))
+    case = evidence.parent / "case.duckdb"
+    result = runner.invoke(app, ["ingest", str(evidence), "--case", str(case), "--ansi-codec", "windows-1251"])
+    assert result.exit_code == 0
+    assert rows(case, "SELECT target_user_name FROM event") == [("Бухгалтерия",)]
+    result = runner.invoke(app, ["ingest", str(evidence), "--case", str(case), "--ansi-codec", "klingon"])
+    assert (result.exit_code, result.stderr) == (
+        3,
+        "error: klingon: no code page that is known; give --ansi-codec one such as windows-1251\n",
+    )
