@@ -20,9 +20,7 @@ COMPUTERS = ("DC1.example.test", "SRV01.example.test", "WS07.example.test")
 
 def forwarded() -> list[Record]:
     """Four records of each computer as they arrive: in turn, with their own EventRecordIDs, headers counted from 1."""
-    arriving = [
-        record for group in zip(*(make_records(4, name) for name in COMPUTERS), strict=True) for record in group
-    ]
+    in_turn = zip(*(make_records(4, name) for name in COMPUTERS), strict=True)
     return [
         replace(record, header_record_id=number, rendering=(("Message", f"An account was logged on {number}."),))
         for number, record in enumerate(chain.from_iterable(in_turn), start=1)
