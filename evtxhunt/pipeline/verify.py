@@ -41,7 +41,8 @@ failing AS (
 ),
 copied AS (SELECT source_file_id, count(*) AS events FROM event_copy GROUP BY ALL),
 log AS (
-    SELECT source_file.* REPLACE (concat_ws('!', container, path) AS path), parsed + rescued + coalesce(slack, 0) + coalesce(carved, 0) AS rendered,
+    SELECT source_file.* REPLACE (concat_ws('!', container, path) AS path),
+        parsed + rescued + coalesce(slack, 0) + coalesce(carved, 0) AS rendered,
         coalesce(held.events, 0) AS events, coalesce(failures, 0) AS failures,
         coalesce(records, 0) AS failed_records, coalesce(copied.events, 0) AS copied_events
     FROM source_file LEFT JOIN held USING (source_file_id) LEFT JOIN failing USING (source_file_id)
