@@ -153,12 +153,14 @@ class ArchiveWalk:
                 with held.open() as file:
                     for found in self.walk(file, kind, inner, depth + 1):
                         has_any = True
+                        tally.logs += isinstance(found, FoundLog)
                         yield found
             finally:
                 held.close()
         else:
             for found in self.walk(cast("BinaryIO", stream), kind, inner, depth + 1):
                 has_any = True
+                tally.logs += isinstance(found, FoundLog)
                 yield found
         tally.is_worth_a_row |= has_any
         tally.others += not has_any

@@ -129,8 +129,7 @@ def test_archives_in_archives_are_read_and_named(outer: str, inner: str, tmp_pat
     assert rows(case, "SELECT container, path, parsed FROM source_file") == [
         (f"{place}!in/data.{inner}", "Logs/a.evtx", 2)
     ]
-    # The archive inside holds the only log, and the note is the only member that is none.
-    assert skipped(case) == {str(place): "no event log among its members: 1"}
+    assert skipped(case) == {str(place): "members that are no event logs: 1"}
 
 
 def test_third_archive_is_read_and_a_fourth_is_refused(tmp_path: Path) -> None:
@@ -223,15 +222,9 @@ def test_verify_hashes_members_again_and_names_what_changed(tmp_path: Path) -> N
     result = verify(case)
     assert (result.logs, result.differences) == (3, ())
     archive.write_bytes(zip_of({"in.zip": zip_of({"kept.evtx": kept, "other.evtx": make_log(5)})}))
-    differences = {
-        (item.what, item.file, item.now) for item in verify(case).differences if item.what != "file: SHA-256"
-    }
-    assert differences == {
-        ("file: gone", f"{archive}!gone.evtx", "not in there"),
-        ("file: size", f"{archive}!in.zip!other.evtx", str(len(make_log(5)))),
-    } or differences == {("file: gone", f"{archive}!gone.evtx", "not in there")}
-    assert [item.file for item in verify(case).differences if item.what == "file: SHA-256"] == [
-        f"{archive}!in.zip!other.evtx"
+    assert [(item.what, item.file) for item in verify(case).differences] == [
+        ("file: gone", f"{archive}!gone.evtx"),
+        ("file: SHA-256", f"{archive}!in.zip!other.evtx"),
     ]
     archive.unlink()
     assert [(item.what, item.now) for item in verify(case).differences] == [("file: gone", "no such container")] * 3
