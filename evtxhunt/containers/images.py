@@ -53,7 +53,10 @@ class _ImageWalk:
         options = volume_scanner.VolumeScannerOptions()
         options.partitions = options.snapshots = options.volumes = ["all"]
         scanner = volume_scanner.VolumeScanner(_Mediator(self.locked))
-        found = [(_volume_name(spec), spec) for spec in scanner.GetBasePathSpecs(str(path), options)]
+        specs = scanner.GetBasePathSpecs(str(path), options)
+        # Where dfvfs knows no file system it gives the path of the image back, which as a file system is that of the
+        # computer it runs on.
+        found = [(_volume_name(spec), spec) for spec in specs if spec.parent is not None]
         for name, spec in sorted(found, key=lambda item: item[0]):
             self.has_file_system = True
             container = place_in(place, "!".join(name))
