@@ -92,6 +92,7 @@ class Member:
     container: str
     path: str
     content: Content
+    damage: str | None  # why the container does not give more of it
 
 
 def place_in(container: str | None, path: str) -> str:

@@ -47,7 +47,10 @@ class LogReader:
                     yield from self._read_log(file)
                 if self._recover or self._only_slack or reader.failures or reader.recovered:
                     yield from self._read_slack(file)
-                if self._source.member is None and _has_changed(file, self._source):
+                if self._source.member is not None:
+                    if self._source.member.damage is not None and not self._only_slack:
+                        reader.fail("file", None, self._source.size, None, self._source.member.damage)
+                elif _has_changed(file, self._source):
                     reader.fail("file", None, None, None, "the file changed after it was hashed; ingest it again")
         except OSError as error:
             reader.fail("file", None, self.position, None, f"reading stopped here: {error.strerror}")

@@ -22,6 +22,7 @@ from evtxhunt.containers.limits import (
     DIRECTORY_BYTES,
     LOG_BYTES,
     MEMBERS,
+    ZIP_READ_BYTES,
     Counting,
     Forward,
     MemberError,
@@ -192,7 +193,7 @@ class ArchiveWalk:
                     continue
                 with opened:
                     own = Ratio(info.compress_size, LOG_BYTES)
-                    stream = Forward(opened, _ERRORS, own, self._total)
+                    stream = Forward(opened, _ERRORS, own, self._total, step=ZIP_READ_BYTES)
                     yield from self._look(place, path, stream, info.file_size, depth, tally)
 
     def _seven_zip(self, file: BinaryIO, place: str, depth: int, tally: _Tally) -> Walk:

@@ -1,9 +1,11 @@
 """Disk images by dfvfs: event logs in all file systems of all partitions and shadow copies, nothing mounted."""
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import pyvhdi
 from dfvfs.helpers import volume_scanner
 from dfvfs.lib import errors
 from dfvfs.resolver import context, resolver
@@ -16,6 +18,7 @@ from evtxhunt.model import place_in
 # The libraries below dfvfs raise OSError for damaged images, and the rest where they trust what they read.
 _ERRORS = (errors.Error, OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
 _DEPTH = 256  # of folders
+_MOST_NAME_BYTES = 4096
 _LOG_FOLDER = ["winevt", "logs"]
 
 
@@ -28,7 +31,10 @@ def walk_image(path: Path, place: str) -> Walk:
     walk = _ImageWalk()
     reasons: list[str] = []
     try:
+        _refuse_parts_elsewhere(path)
         yield from walk.volumes(path, place)
+    except MemberError as error:
+        reasons.append(str(error))
     except _ERRORS as error:
         reasons.append(reason_of(error))
     reasons += [f"encrypted, not read: volume {name}" for name in walk.locked]
@@ -38,6 +44,29 @@ def walk_image(path: Path, place: str) -> Walk:
         reasons.append(f"no event log among its members: {walk.others:,}")
     if reasons:
         yield refused(place, "", "; ".join(reasons))
+
+
+def _refuse_parts_elsewhere(path: Path) -> None:
+    """An image may be the difference to another one, and a hostile one may name any file of this computer for it.
+
+    Raises MemberError if it names one of another folder, and what the library does. dfvfs itself looks beside the
+    image for the other files of a VMDK, a raw image or an E01.
+    """
+    with path.open("rb") as file:
+        head = file.read(20)
+        other = ""
+        if head.startswith(b"QFI\xfb"):  # https://www.qemu.org/docs/master/interop/qcow2.html
+            offset, size = struct.unpack_from(">QI", head, 8)
+            file.seek(offset)
+            other = file.read(min(size, _MOST_NAME_BYTES)).decode("utf-8", "replace") if offset else ""
+        elif head.startswith((b"conectix", b"vhdxfile")):
+            image = pyvhdi.file()
+            image.open_file_object(file)
+            # dfvfs takes what is behind the last backslash.
+            other = (image.parent_filename or "").rpartition("\\")[2]
+            image.close()
+    if "/" in other:
+        raise MemberError(f"refused: it is the difference to an image in another folder, {shown_name(other)}")
 
 
 class _ImageWalk:

@@ -11,12 +11,18 @@ LOG_BYTES = 64 << 30
 _RATIO = 1000
 _RATIO_BYTES = 256 << 20
 DIRECTORY_BYTES = 256 << 20  # of a zip's list of members, which is held in memory several times over
+READ_BYTES = 64 << 10  # at a time: what a library loses with an error
+ZIP_READ_BYTES = 4 << 10  # which gives no last block if a checksum is wrong
 SPOOL_MEMORY = 32 << 20
 SPOOL_BYTES = 128 << 30
 
 
 class MemberError(Exception):
     """A member, or the rest of a container, is not read; the text says why, as a row of skipped_file has it."""
+
+
+class UnreadableError(MemberError):
+    """Damage: what came out before it is evidence all the same."""
 
 
 @dataclass(slots=True)
@@ -39,12 +45,16 @@ class Ratio:
 class Forward(io.RawIOBase):
     """A stream that is read once from its start, and raises MemberError when it cannot be or must not be."""
 
-    def __init__(self, file: BinaryIO, errors: tuple[type[Exception], ...] = (), *ratios: Ratio) -> None:
+    def __init__(
+        self, file: BinaryIO, errors: tuple[type[Exception], ...] = (), *ratios: Ratio, step: int = READ_BYTES
+    ) -> None:
         super().__init__()
         self._file = file
         self._errors = errors
         self._ratios = ratios
+        self._step = step  # bytes to be asked for at a time
         self._kept = b""
+        self._error: MemberError | None = None
 
     def peek_head(self, size: int) -> bytes:
         """The next `size` bytes, fewer at the end only; they are read again afterwards."""
@@ -61,9 +71,17 @@ class Forward(io.RawIOBase):
         if size is None or size < 0:
             return b"".join(iter(lambda: self.read(1 << 20), b""))
         data, self._kept = self._kept[:size], self._kept[size:]
-        while len(data) < size and (block := self._take(size - len(data))):
-            data += block
-        return data
+        blocks = [data]
+        missing = size - len(data)
+        try:
+            while missing and (block := self._take(missing)):
+                blocks.append(block)
+                missing -= len(block)
+        except MemberError as error:
+            if missing == size:
+                raise
+            self._error = error  # of the next read: what came before is given first
+        return b"".join(blocks)
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # Buffer is a type of Python 3.12
         """As of `io.RawIOBase`."""
@@ -72,12 +90,14 @@ class Forward(io.RawIOBase):
         return len(data)
 
     def _take(self, size: int) -> bytes:
+        if self._error is not None:
+            raise self._error
         try:
-            block = self._file.read(size)
+            block = self._file.read(min(size, self._step))
         except MemberError:
             raise
         except self._errors as error:
-            raise MemberError(reason_of(error)) from error
+            raise UnreadableError(reason_of(error)) from error
         for ratio in self._ratios:
             ratio.add(len(block))
         return block

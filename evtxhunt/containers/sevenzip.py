@@ -11,7 +11,7 @@ import py7zr
 from py7zr.exceptions import ArchiveError
 from py7zr.io import Py7zIO, WriterFactory
 
-from evtxhunt.containers.limits import MemberError, reason_of
+from evtxhunt.containers.limits import MemberError, UnreadableError, reason_of
 
 _BLOCKS = 4  # that wait to be taken, of at most 1 MiB
 _BLOCK_BYTES = 1 << 20
@@ -79,7 +79,7 @@ class _Handover:
             return cast("bytes", item[1])
         self._next = item
         if isinstance(item[1], Exception):
-            raise MemberError(reason_of(item[1]))
+            raise UnreadableError(reason_of(item[1]))
         return b""
 
     def put(self, kind: str, value: object) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, BinaryIO, cast
 
-from evtxhunt.containers.limits import SPOOL_BYTES, SPOOL_MEMORY, MemberError
+from evtxhunt.containers.limits import SPOOL_BYTES, SPOOL_MEMORY, MemberError, UnreadableError
 from evtxhunt.errors import CaseError
 
 _BLOCK_BYTES = 1 << 20
@@ -28,12 +28,20 @@ class Spool:
         self._in_memory = 0
         self._held = 0
 
-    def take(self, stream: BinaryIO) -> "Spooled":
-        """All that comes out of `stream`, hashed on the way. Raises MemberError, and CaseError if the disk is full."""
+    def take(self, stream: BinaryIO, *, partly: bool = False) -> "Spooled":
+        """All that comes out of `stream`, hashed on the way; with `partly` what comes before it is damaged, too.
+
+        Raises MemberError, and CaseError if the disk is full.
+        """
         content = Spooled(self)
         try:
             while block := stream.read(_BLOCK_BYTES):
                 content.append(block)
+        except UnreadableError as error:
+            if not (partly and content.size):
+                content.close()
+                raise
+            content.damage = str(error)
         except BaseException:
             content.close()
             raise
@@ -77,6 +85,7 @@ class Spooled:
         self._is_in_memory = True
         self._digest = hashlib.sha256()
         self.size = 0
+        self.damage: str | None = None  # why there is no more of it
 
     @property
     def sha256(self) -> str:

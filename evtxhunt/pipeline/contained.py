@@ -41,12 +41,12 @@ class Containers:
                 yield found
                 continue
             try:
-                content = self._spool.take(cast("BinaryIO", found.stream))
+                content = self._spool.take(cast("BinaryIO", found.stream), partly=True)
             except MemberError as error:
                 yield SkippedFile(Path(place_in(found.container, found.path)), str(error), None)
                 continue
             is_hidden = candidate.is_hidden or found.is_hidden
-            member = Member(found.container, found.path, content)
+            member = Member(found.container, found.path, content, content.damage)
             label = host or hosts.of_member(candidate, found)
             yield SourceFile(candidate.path, content.size, content.sha256, 0, label, is_hidden, member=member)
 

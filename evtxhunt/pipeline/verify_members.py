@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evtxhunt.containers.found import FoundLog
-from evtxhunt.containers.limits import MemberError
+from evtxhunt.containers.limits import MemberError, UnreadableError
 from evtxhunt.discover import path_of, shown_path
 from evtxhunt.model import LogCandidate, place_in
 from evtxhunt.pipeline.contained import Containers
@@ -114,6 +114,8 @@ def _walk(
                 digest.update(block)
                 count += len(block)
                 progress.advance(place, len(block), 0)
+        except UnreadableError:
+            pass  # what comes before it was ingested
         except MemberError as error:
             reasons[place] = str(error)
             continue

@@ -19,6 +19,7 @@ import pytest
 from evtxhunt.containers import archives, limits
 from evtxhunt.errors import CaseError
 from evtxhunt.pipeline.ingest import ingest
+from evtxhunt.pipeline.verify import verify
 from tests.conftest import REPOSITORY
 from tests.containers.cases import skipped
 from tests.containers.test_archives import ARCHIVES, ingest_bytes, seven_zip_of, tar_of, zip_of
@@ -149,12 +150,36 @@ def test_tar_with_a_name_of_megabytes_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ARCHIVES)
 def test_archive_that_is_cut_off_gives_what_is_whole_and_says_so(kind: str, tmp_path: Path) -> None:
-    noise = random.Random(1).randbytes(200_000)  # so that the cut is behind the first log
-    data = ARCHIVES[kind]({"a.evtx": make_log(2), "noise.bin": noise, "b.evtx": make_log(3)})
-    _, case = ingest_bytes(tmp_path, f"a.{kind}", data[: len(data) - 100_000])
-    assert paths(case) in ([], ["a.evtx"])
-    reason = skipped(case)[str(tmp_path / f"a.{kind}")]
-    assert "unreadable" in reason
+    noise = random.Random(1).randbytes(300_000)  # so that the cut is where it is wanted
+    log = make_log(200, text="x" * 500)
+    data = ARCHIVES[kind]({"a.evtx": make_log(2), "b.evtx": log + noise, "c.evtx": make_log(3)})
+    _, case = ingest_bytes(tmp_path, f"a.{kind}", data[: len(data) - 200_000])
+    place = tmp_path / f"a.{kind}"
+    if kind in ("zip", "7z"):  # what is where stands at their end
+        assert paths(case) == []
+        assert "unreadable" in skipped(case)[str(place)]
+        return
+    # bzip2 gives whole blocks of up to 900 kB only.
+    assert paths(case) == ([] if kind == "tar.bz2" else ["a.evtx", "b.evtx"])
+    assert "unreadable" in skipped(case)[str(place)]
+    if kind != "tar.bz2":
+        assert rows(case, "SELECT status, parsed FROM source_file ORDER BY path") == [("complete", 2), ("damaged", 200)]
+        ((reason,),) = rows(case, "SELECT reason FROM parse_failure WHERE reason LIKE 'unreadable%'")
+        assert reason
+        assert verify(case).differences == ()
+
+
+def test_log_whose_checksum_in_the_zip_is_wrong_is_read_and_said_to_be_damaged(tmp_path: Path) -> None:
+    data = bytearray(zip_of({"a.evtx": make_log(2)}))
+    for mark, offset in ((b"PK\x03\x04", 14), (b"PK\x01\x02", 16)):
+        data[data.index(mark) + offset] ^= 1
+    _, case = ingest_bytes(tmp_path, "a.zip", bytes(data))
+    assert rows(case, "SELECT status, parsed FROM source_file") == [("damaged", 2)]
+    assert rows(case, "SELECT scope, reason FROM parse_failure") == [
+        ("chunk", "file ends 61440 bytes into this chunk of 65536"),
+        ("file", "unreadable: Bad CRC-32 for file 'a.evtx'"),
+    ]
+    assert verify(case).differences == ()
 
 
 def test_random_damage_to_archives_is_a_row_and_never_an_error(tmp_path: Path) -> None:
