@@ -176,7 +176,7 @@ def test_log_whose_checksum_in_the_zip_is_wrong_is_read_and_said_to_be_damaged(t
     _, case = ingest_bytes(tmp_path, "a.zip", bytes(data))
     assert rows(case, "SELECT status, parsed FROM source_file") == [("damaged", 2)]
     assert rows(case, "SELECT scope, reason FROM parse_failure") == [
-        ("chunk", "file ends 61440 bytes into this chunk of 65536"),
+        ("chunk", "file ends 58368 bytes into this chunk of 65536"),
         ("file", "unreadable: Bad CRC-32 for file 'a.evtx'"),
     ]
     assert verify(case).differences == ()
