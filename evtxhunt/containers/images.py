@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pyvhdi
+import pyvshadow
 from dfvfs.helpers import volume_scanner
-from dfvfs.lib import errors
+from dfvfs.lib import definitions, errors
 from dfvfs.resolver import context, resolver
 
 from evtxhunt.chunk import FILE_MAGIC
@@ -19,6 +20,9 @@ from evtxhunt.model import place_in
 _ERRORS = (errors.Error, OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
 _DEPTH = 256  # of folders
 _MOST_NAME_BYTES = 4096
+# https://github.com/libyal/libvshadow/blob/main/documentation/Volume%20Shadow%20Snapshot%20(VSS)%20format.asciidoc
+_VSS_OFFSET = 0x1E00
+_VSS_MAGIC = bytes.fromhex("6b87083876c1484eb7ae04046e6cc752")
 _LOG_FOLDER = ["winevt", "logs"]
 
 
@@ -38,6 +42,7 @@ def walk_image(path: Path, place: str) -> Walk:
     except _ERRORS as error:
         reasons.append(reason_of(error))
     reasons += [f"encrypted, not read: volume {name}" for name in walk.locked]
+    reasons += walk.unreadable
     if not walk.has_file_system and not reasons:
         reasons.append("a disk image in which no file system is known")
     elif not walk.logs and not reasons:
@@ -73,6 +78,7 @@ class _ImageWalk:
     def __init__(self) -> None:
         self.has_file_system = False
         self.locked: list[str] = []
+        self.unreadable: list[str] = []  # shadow copies
         self.logs = 0
         self.others = 0
         self._context = context.Context()
@@ -90,9 +96,27 @@ class _ImageWalk:
             self.has_file_system = True
             container = place_in(place, "!".join(name))
             try:
+                if spec.type_indicator == definitions.TYPE_INDICATOR_NTFS:
+                    self._try_shadow_copies(spec.parent, "!".join(name))
                 yield from self._file_system(spec, container)
             except _ERRORS as error:
                 yield refused(container, "", reason_of(error))
+
+    def _try_shadow_copies(self, volume: Any, name: str) -> None:
+        """Notes where there are shadow copies that cannot be read: dfvfs is silent about them."""
+        if volume.type_indicator == definitions.TYPE_INDICATOR_VSHADOW:
+            return
+        try:
+            file = resolver.Resolver.OpenFileObject(volume, resolver_context=self._context)
+            file.seek(_VSS_OFFSET)
+            if file.read(len(_VSS_MAGIC)) != _VSS_MAGIC:
+                return
+            shadow = pyvshadow.volume()
+            shadow.open_file_object(file)
+            shadow.close()
+        except OSError as error:
+            what = f"shadow copies of volume {name}" if name else "its shadow copies"
+            self.unreadable.append(reason_of(error).replace(": ", f": {what}: ", 1))
 
     def _file_system(self, spec: Any, container: str) -> Walk:
         file_system = resolver.Resolver.OpenFileSystem(spec, resolver_context=self._context)

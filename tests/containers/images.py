@@ -33,12 +33,17 @@ def write_ntfs(image: Path, files: Mapping[str, bytes], size: int = 8 << 20) -> 
     with image.open("wb") as file:
         file.truncate(size)
     run("mkntfs", "--quick", "--force", "--quiet", image)
+    put_files(image, files)
+    return image
+
+
+def put_files(image: Path, files: Mapping[str, bytes]) -> None:
+    """Writes files into an NTFS volume, over those that are there."""
     for name, data in files.items():
         source = image.with_suffix(".member")
         source.write_bytes(data)
         run("ntfscp", "--quiet", image, source, name)
         source.unlink()
-    return image
 
 
 def write_disk(disk: Path, volume: Path, label: str = "dos") -> Path:

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 import lzma
 import sys
 import tarfile
@@ -13,7 +14,9 @@ from pathlib import Path
 import py7zr
 import pytest
 import pyzipper
+from typer.testing import CliRunner
 
+from evtxhunt.cli import app
 from evtxhunt.model import IngestSummary
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.verify import verify
@@ -246,3 +249,25 @@ def test_folder_of_archives_and_logs_is_one_case(tmp_path: Path) -> None:
     case = tmp_path / "case.duckdb"
     summary = ingest([folder], case)
     assert summary.read_files == len(demo_logs()) + 1
+
+
+def test_commands_take_the_password_and_show_the_container(tmp_path: Path) -> None:
+    archive, case, report = tmp_path / "a.zip", tmp_path / "case.duckdb", tmp_path / "report.md"
+    archive.write_bytes(aes_zip_of({"C/Security.evtx": make_log(2), "b.txt": b"x"}, b"secret"))
+    run = CliRunner()
+    at = ["--case", str(case)]
+    refused = run.invoke(app, ["ingest", str(archive), "--strict", *at])
+    assert refused.exit_code == 4
+    assert f"{archive}!C/Security.evtx" in refused.stderr
+    done = run.invoke(app, ["ingest", str(archive), "--strict", "--password", "secret", *at])
+    assert done.exit_code == 0, done.stderr
+    assert "not ingested, members that are no event logs:" in done.stderr
+    assert f"{archive}: 1" in done.stderr
+    place = f"{archive}!C/Security.evtx"
+    assert place in run.invoke(app, ["info", "--format", "csv", *at]).stdout
+    manifest = run.invoke(app, ["info", "--manifest", *at]).stdout
+    assert (json.loads(manifest)["inputs"][0]["container"], "secret" in manifest) == (str(archive), False)
+    assert run.invoke(app, ["report", "--format", "markdown", "-o", str(report), *at]).exit_code == 0
+    assert "a.zip!C/Security.evtx" in report.read_text(encoding="utf-8")
+    assert run.invoke(app, ["verify", "--password", "secret", *at]).exit_code == 0
+    assert run.invoke(app, ["verify", *at]).exit_code == 1

@@ -7,9 +7,11 @@ import pytest
 
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.verify import verify
+from samples.evtx_writer import build_log
 from tests.containers.cases import content, demo_logs, skipped
-from tests.containers.images import need_tools, run, write_disk, write_ntfs
-from tests.logs import make_log, rows
+from tests.containers.images import need_tools, put_files, run, write_disk, write_ntfs
+from tests.containers.shadow import with_shadow_copy
+from tests.logs import make_log, make_records, rows
 
 # ntfscp makes no folders.
 LOGS = {name.replace("/", "-"): data for name, data in demo_logs().items()}
@@ -194,3 +196,45 @@ def test_without_the_extra_an_image_is_named_with_what_to_install(
     case = tmp_path / "case.duckdb"
     ingest([disk], case)
     assert skipped(case) == {str(disk): "a disk image: install evtxhunt[images] to read it"}
+
+
+def test_shadow_copy_is_a_container_of_its_own_and_its_records_are_copies(tmp_path: Path) -> None:
+    need_tools()
+    records = make_records(9)
+    then = {"Security.evtx": build_log(records[:5]), "Rolled.evtx": build_log(make_records(4, "WS02.example.test"))}
+    now = {"Security.evtx": build_log(records), "Rolled.evtx": build_log(make_records(7, "WS02.example.test")[4:])}
+    volume = write_ntfs(tmp_path / "volume.raw", then)
+    before = volume.read_bytes()
+    put_files(volume, now)
+    volume.write_bytes(with_shadow_copy(volume.read_bytes(), before, 7 << 20))
+    disk = write_disk(tmp_path / "disk.raw", volume)
+    case = tmp_path / "case.duckdb"
+    ingest([disk], case)
+    assert skipped(case) == {}
+    assert rows(case, "SELECT container, path, parsed, duplicate FROM source_file ORDER BY source_file_id") == [
+        (f"{disk}!p1", "/Rolled.evtx", 3, 0),
+        (f"{disk}!p1", "/Security.evtx", 9, 0),
+        (f"{disk}!p1!vss1", "/Rolled.evtx", 4, 0),
+        (f"{disk}!p1!vss1", "/Security.evtx", 5, 5),
+    ]
+    # What the live log has lost to newer records, the shadow copy still has.
+    assert rows(
+        case,
+        "SELECT container, list(event_record_id ORDER BY event_record_id) FROM event"
+        " JOIN source_file USING (source_file_id) WHERE path = '/Rolled.evtx' GROUP BY ALL ORDER BY ALL",
+    ) == [(f"{disk}!p1", [5, 6, 7]), (f"{disk}!p1!vss1", [1, 2, 3, 4])]
+    assert verify(case).differences == ()
+
+
+def test_shadow_copies_whose_catalog_is_damaged_are_named(tmp_path: Path) -> None:
+    need_tools()
+    volume = write_ntfs(tmp_path / "volume.raw", {"Security.evtx": make_log(2)})
+    before = volume.read_bytes()
+    put_files(volume, {"Security.evtx": make_log(3)})
+    data = bytearray(with_shadow_copy(volume.read_bytes(), before, 7 << 20))
+    data[7 << 20 : (7 << 20) + 16] = bytes(16)
+    volume.write_bytes(data)
+    case = tmp_path / "case.duckdb"
+    assert ingest([volume], case).events == 3
+    assert list(skipped(case)) == [str(volume)]
+    assert skipped(case)[str(volume)].startswith("unreadable: its shadow copies: ")
