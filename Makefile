@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench browser attack clean
+.PHONY: demo test lint bench browser tools attack clean
 
 demo: $(VENV)/.installed
 	$(BIN)/evtxhunt demo demo
 
-test: lint browser
+test: lint browser tools
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev
@@ -33,6 +33,14 @@ browser:
 	@command -v chromium >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 \
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 		|| echo "no chromium here and no way to install it: browser tests will be skipped"
+
+# Tests of disk images make them with the tools that others use.
+TOOLS := mkntfs sfdisk qemu-img ewfacquire mke2fs
+tools:
+	@PATH="$$PATH:/usr/sbin:/sbin"; for tool in $(TOOLS); do command -v $$tool >/dev/null 2>&1 || missing=1; done; \
+		[ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && apt-get update -qq \
+		&& apt-get install -y -qq --no-install-recommends ntfs-3g fdisk qemu-utils ewf-tools e2fsprogs >/dev/null; } \
+		|| echo "not all of $(TOOLS) are here, and no way to install them: tests of disk images will be skipped"
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -27,7 +27,7 @@ class BlobReader:
     def __init__(self, source: SourceFile, parser: FastParser) -> None:
         self._source = source
         self.position = 0  # bytes read so far
-        self._reader = ChunkReader(str(source.path), parser, TemplateLibrary(self._all_chunks, parser.ansi_codec))
+        self._reader = ChunkReader(source.place, parser, TemplateLibrary(self._all_chunks, parser.ansi_codec))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields batches of RECORD_SCHEMA in the order of offsets, and an empty one for each block without a chunk."""

@@ -1,4 +1,4 @@
-"""Finds event logs below the given paths by their first bytes, and hashes them."""
+"""Finds event logs and containers below the given paths by their first bytes, and hashes logs."""
 
 import hashlib
 import os
@@ -11,10 +11,11 @@ from pathlib import Path
 from evtxhunt.chunk import FILE_MAGIC
 from evtxhunt.errors import EvtxhuntError
 from evtxhunt.model import LogCandidate, SkippedFile
+from evtxhunt.recognise import HEAD_BYTES, container_kind
 
 
 def discover_files(paths: Sequence[Path]) -> tuple[list[LogCandidate], list[SkippedFile]]:
-    """All files at or below `paths`: event logs, and the rest with the reason why not; each sorted by path.
+    """All files at or below `paths`: event logs, containers, and the rest with the reason why; each sorted by path.
 
     Content decides, not the suffix. Links are followed, each folder is visited once. Raises EvtxhuntError if a
     path does not exist.
@@ -86,14 +87,18 @@ def _look_at(path: Path, root: Path) -> LogCandidate | SkippedFile:
         if status.st_size == 0:
             return SkippedFile(path, "empty", 0)
         with path.open("rb") as file:
-            magic = file.read(len(FILE_MAGIC))
+            head = file.read(HEAD_BYTES)
     except OSError as error:
         return SkippedFile(path, f"unreadable: {error.strerror}", None)
-    if magic != FILE_MAGIC:
+    is_log = head.startswith(FILE_MAGIC)
+    kind = None if is_log else container_kind(head, status.st_size)
+    if not is_log and kind is None:
         named_so = ", though named .evtx" if path.suffix.lower() == ".evtx" else ""
         return SkippedFile(path, f"not an event log{named_so}", status.st_size)
+    if kind == "image part":
+        return SkippedFile(path, "a part of a disk image, read with the first one", status.st_size)
     inside = path.relative_to(root).parts if path != root else (path.name,)
-    return LogCandidate(path, status.st_size, root, any(part.startswith(".") for part in inside))
+    return LogCandidate(path, status.st_size, root, any(part.startswith(".") for part in inside), kind=kind)
 
 
 def hash_file(path: Path) -> tuple[str, int]:

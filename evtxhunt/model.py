@@ -1,12 +1,14 @@
 """What the stages hand to one another: frozen, slotted records without behaviour of their own."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal, Protocol
 
 from evtxhunt.log_model import LogAccount
+from evtxhunt.recognise import ContainerKind
 from evtxhunt.report_model import (
     ReportCoverage,
     ReportLine,
@@ -31,22 +33,33 @@ def no_step(name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LogCandidate:
-    """A file that begins like an event log, or one to be carved whatever it is; not hashed yet."""
+    """A file that begins like an event log or a container, or one to be carved whatever it is; not hashed yet."""
 
     path: Path
     size: int
     root: Path  # the PATH argument under which it was found
     is_hidden: bool
     is_blob: bool = False  # to be carved
+    kind: ContainerKind | None = None  # an archive or disk image, whose logs are to be found
 
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file that is not ingested, and why."""
+    """A file that is not ingested, and why; the path of one in a container is as `place_in` has it."""
 
     path: Path
     reason: str
     size: int | None
+
+
+class Content(Protocol):
+    """The bytes of a member of a container, held for as long as they are read."""
+
+    def open(self) -> AbstractContextManager[BinaryIO]:
+        """The bytes from the start; can be sought in."""
+
+    def close(self) -> None:
+        """Forgets them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,31 @@ class SourceFile:
     host: str | None
     is_hidden: bool
     is_blob: bool = False
+    member: "Member | None" = None  # then `path` is that of the outermost container
+
+    @property
+    def place(self) -> str:
+        """Where it is, as one text."""
+        return str(self.path) if self.member is None else place_in(self.member.container, self.member.path)
+
+    def open(self) -> AbstractContextManager[BinaryIO]:
+        """Its bytes, to be read and sought in. Raises OSError."""
+        return self.path.open("rb") if self.member is None else self.member.content.open()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Where a log is in a container, as `FoundLog` has it, and its bytes."""
+
+    container: str
+    path: str
+    content: Content
+    damage: str | None  # why the container does not give more of it
+
+
+def place_in(container: str | None, path: str) -> str:
+    """A path, inside of a container or not, as one text: /evidence/a.zip!C/Windows/Security.evtx."""
+    return path if container is None else f"{container}!{path}" if path else container
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,19 +36,21 @@ class LogReader:
         self._has_slack_read = False
         self._header: FileHeader | None = None
         library = TemplateLibrary(self._all_chunks, parser.ansi_codec)
-        self._reader = ChunkReader(str(source.path), parser, library)
+        self._reader = ChunkReader(source.place, parser, library)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields batches of RECORD_SCHEMA in file order, slack last. Damage and read errors are in the account."""
         reader = self._reader
         try:
-            with self._source.path.open("rb") as file:
+            with self._source.open() as file:
                 if not self._only_slack:
                     yield from self._read_log(file)
                 if self._recover or self._only_slack or reader.failures or reader.recovered:
                     yield from self._read_slack(file)
-                now = os.fstat(file.fileno())
-                if (now.st_mtime_ns, now.st_size) != (self._source.modified_ns, self._source.size):
+                if self._source.member is not None:
+                    if self._source.member.damage is not None and not self._only_slack:
+                        reader.fail("file", None, self._source.size, None, self._source.member.damage)
+                elif _has_changed(file, self._source):
                     reader.fail("file", None, None, None, "the file changed after it was hashed; ingest it again")
         except OSError as error:
             reader.fail("file", None, self.position, None, f"reading stopped here: {error.strerror}")
@@ -109,7 +111,7 @@ class LogReader:
                 yield batch
 
     def _all_chunks(self) -> Iterator[bytes]:
-        with self._source.path.open("rb") as file:
+        with self._source.open() as file:
             for _, _, chunk in self._chunks(file):
                 yield chunk
 
@@ -129,22 +131,40 @@ class LogReader:
 def newest_computer(file: BinaryIO, path: str, parser: FastParser) -> str | None:
     """System/Computer of the last readable record in the chunk that was written last; None if there is none.
 
-    Raises OSError.
+    `file` may be a stream. Raises what its read does.
     """
     header = read_file_header(file.read(FILE_HEADER_SIZE))
-    size = file.seek(0, os.SEEK_END)
-    for number in dict.fromkeys((header.newest_chunk if header else 0, 0)):
-        offset = FILE_HEADER_SIZE + number * CHUNK_SIZE
-        if offset >= size:
-            continue
-        file.seek(offset)
-        chunk = file.read(CHUNK_SIZE).ljust(CHUNK_SIZE, b"\0")
+    newest = header.newest_chunk if header else 0
+    first = file.read(CHUNK_SIZE)
+    chunks = {newest: _read_chunk(file, newest)} if newest else {}
+    chunks[0] = first
+    for number, data in chunks.items():
+        chunk = data.ljust(CHUNK_SIZE, b"\0")
         if not chunk.startswith(CHUNK_MAGIC):
             continue
         texts = parser.render(chunk, path, number, walk_chunk(chunk).live_end).texts
         if texts:
             return _computer(texts[-1])
     return None
+
+
+def _read_chunk(file: BinaryIO, number: int) -> bytes:
+    """A chunk after the first, which was read; empty if there is none."""
+    if file.seekable():
+        offset = FILE_HEADER_SIZE + number * CHUNK_SIZE
+        if offset >= file.seek(0, os.SEEK_END):
+            return b""
+        file.seek(offset)
+        return file.read(CHUNK_SIZE)
+    for _ in range(number - 1):
+        if not file.read(CHUNK_SIZE):
+            return b""
+    return file.read(CHUNK_SIZE)
+
+
+def _has_changed(file: BinaryIO, source: SourceFile) -> bool:
+    now = os.fstat(file.fileno())
+    return (now.st_mtime_ns, now.st_size) != (source.modified_ns, source.size)
 
 
 def _computer(text: str) -> str | None:

@@ -22,8 +22,10 @@ CREATE TABLE run (
 -- One row a log that was read, copies included. Evidence is opened read-only.
 CREATE TABLE source_file (
     source_file_id INTEGER PRIMARY KEY,
-    path VARCHAR NOT NULL,              -- absolute path as found; bytes that are not UTF-8 as \xNN
-    container VARCHAR,                  -- archive or image that holds it, when it is inside one
+    path VARCHAR NOT NULL,              -- absolute path as found; bytes that are not UTF-8 as \xNN. In a container:
+                                        -- the path there as stored, control characters as \xNN too
+    container VARCHAR,                  -- archive or image that holds it, when it is inside one: /e/a.zip; then "!" and
+                                        -- the archive inside, or partition and shadow copy: /e/a.zip!data.zip, /e/d.E01!p1!vss2
     sha256 VARCHAR NOT NULL,            -- of the whole file, lower-case hex
     size BIGINT NOT NULL,               -- bytes
     status VARCHAR NOT NULL,            -- 'complete', 'damaged' (see parse_failure), 'copy' (of copy_of)
@@ -85,10 +87,12 @@ CREATE TABLE recovered_record (
     event_key BIGINT                    -- the event it became, or whose copy it is; NULL: not rendered
 );
 
--- Files below the given paths that are no event logs or could not be read; not an error, but named.
+-- Files below the given paths that are no event logs or could not be read; not an error, but named. In a container:
+-- what is named .evtx and is none, what is refused or could not be read; and one row for the container itself with the
+-- number of all other members.
 CREATE TABLE skipped_file (
-    path VARCHAR PRIMARY KEY,
-    reason VARCHAR NOT NULL,            -- 'empty', 'not an event log', 'unreadable: ...', 'not a regular file'
+    path VARCHAR PRIMARY KEY,           -- in a container: container!path
+    reason VARCHAR NOT NULL,            -- 'empty', 'not an event log', 'unreadable: ...', 'refused: ...', ...
     size BIGINT
 );
 

@@ -113,12 +113,15 @@ class CaseStore:
         return dict(rows.fetchall())
 
     def paths(self) -> dict[int, str]:
-        """source_file_id -> path of every log of the case."""
-        return dict(self.connection.execute("SELECT source_file_id, path FROM source_file").fetchall())
+        """source_file_id -> path of every log of the case, as `place_in` has it."""
+        places = self.connection.execute("SELECT source_file_id, concat_ws('!', container, path) FROM source_file")
+        return dict(places.fetchall())
 
-    def known_paths(self) -> set[tuple[str, str, bool]]:
-        """(path, SHA-256, whether it was carved) of every log of the case, copies included."""
-        return set(self.connection.execute("SELECT path, sha256, carved IS NOT NULL FROM source_file").fetchall())
+    def known_paths(self) -> set[tuple[str | None, str, str, bool]]:
+        """(container, path, SHA-256, whether it was carved) of every log of the case, copies included."""
+        return set(
+            self.connection.execute("SELECT container, path, sha256, carved IS NOT NULL FROM source_file").fetchall()
+        )
 
     def next_ids(self) -> tuple[int, int]:
         """The next free source_file_id and event_key, both from 1."""
@@ -161,14 +164,15 @@ class CaseStore:
         """
         status = "damaged" if account.failures else "complete"
         self.connection.execute(
-            "INSERT INTO source_file BY NAME SELECT ? AS source_file_id, ? AS path, ? AS sha256, ? AS size,"
-            " ? AS status, ? AS host, ? AS is_hidden, ? AS is_dirty, ? AS is_full, ? AS is_header_crc_valid,"
+            "INSERT INTO source_file BY NAME SELECT ? AS source_file_id, ? AS path, ? AS container, ? AS sha256,"
+            " ? AS size, ? AS status, ? AS host, ? AS is_hidden, ? AS is_dirty, ? AS is_full, ? AS is_header_crc_valid,"
             " ? AS chunk_crc_mismatches, ? AS chunks, ? AS first_header_record_id, ? AS last_header_record_id,"
             " ? AS next_header_record_id, ? AS parser_version, ? AS expected, ? AS parsed, ? AS rescued, ? AS failed,"
             " ? AS slack, ? AS carved, 0 AS duplicate",
             [
                 source_file_id,
                 shown_path,
+                source.member and source.member.container,
                 source.sha256,
                 source.size,
                 status,
@@ -211,10 +215,18 @@ class CaseStore:
     def add_copy(self, source_file_id: int, source: SourceFile, shown_path: str, copy_of: int) -> None:
         """Remembers a log whose content is already there, and that each of its records was seen again."""
         self.connection.execute(
-            "INSERT INTO source_file BY NAME SELECT * REPLACE (? AS source_file_id, ? AS path, 'copy' AS status,"
-            f" ? AS copy_of, ? AS host, ? AS is_hidden, {_RENDERED} AS duplicate) FROM source_file"
+            "INSERT INTO source_file BY NAME SELECT * REPLACE (? AS source_file_id, ? AS path, ? AS container,"
+            f" 'copy' AS status, ? AS copy_of, ? AS host, ? AS is_hidden, {_RENDERED} AS duplicate) FROM source_file"
             " WHERE source_file_id = ?",
-            [source_file_id, shown_path, copy_of, source.host, source.is_hidden, copy_of],
+            [
+                source_file_id,
+                shown_path,
+                source.member and source.member.container,
+                copy_of,
+                source.host,
+                source.is_hidden,
+                copy_of,
+            ],
         )
         self._copy_records(source_file_id, copy_of)
 
@@ -253,8 +265,18 @@ class CaseStore:
             [min(source_file_ids), max(source_file_ids)],
         )
 
-    def replace_skipped(self, skipped: Iterable[tuple[SkippedFile, str]], ingested_paths: Iterable[str]) -> None:
-        """Remembers files that were not ingested; a file that has become readable is forgotten here."""
+    def replace_skipped(
+        self, skipped: Iterable[tuple[SkippedFile, str]], ingested_paths: Iterable[str], containers: Iterable[str]
+    ) -> None:
+        """Remembers files that were not ingested; a file that has become readable is forgotten here.
+
+        So is all that was said of these containers and of what is in them.
+        """
+        self.connection.execute(
+            "DELETE FROM skipped_file USING (SELECT unnest(?::VARCHAR[]) AS place) AS container"
+            " WHERE path = place OR starts_with(path, place || '!')",
+            [list(containers)],
+        )
         self.connection.execute(
             "DELETE FROM skipped_file WHERE path IN (SELECT unnest(?::VARCHAR[]))", [list(ingested_paths)]
         )

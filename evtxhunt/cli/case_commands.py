@@ -1,6 +1,7 @@
 """Commands about a case as a whole: ingest, info, verify."""
 
-from collections import Counter
+import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -36,6 +37,17 @@ from evtxhunt.render.tabular import write_json_sections, write_table
 from evtxhunt.render.terminal import escape_terminal
 from evtxhunt.watch import current_watch
 
+_PATH_HELP = (
+    "Logs, folders of logs, and what holds logs in there: zip, 7z, tar (gz, bz2, xz, zst), archives in archives;"
+    " with evtxhunt[images] disk images: raw, E01, VHD, VHDX, VMDK, QCOW2."
+)
+PasswordOption = Annotated[
+    str | None,
+    typer.Option("--password", help="Of the encrypted archives. It is not kept.", show_default=False),
+]
+
+# Reasons that speak of a log that may be there, and not of a file that is none.
+_UNREAD = re.compile("(^|; )(unreadable|refused|encrypted|a disk image)")
 _MOST_NAMED = 10  # files named for each reason; all of them are in the case
 
 
@@ -54,7 +66,8 @@ def add_to(app: typer.Typer) -> None:
 
 def _ingest(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="PATH...", help="Logs and folders of logs.", show_default=False)
+        list[Path] | None,
+        typer.Argument(metavar="PATH...", help=_PATH_HELP, show_default=False),
     ] = None,
     case: CaseOption = DEFAULT_CASE,
     host: Annotated[
@@ -90,6 +103,7 @@ def _ingest(
             " shift_jis, gbk, ...",
         ),
     ] = DEFAULT_ANSI_CODEC,
+    password: PasswordOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 if anything could not be read.")] = False,
     memory: MemoryOption = INGEST_MEMORY,
 ) -> None:
@@ -103,12 +117,13 @@ def _ingest(
             recover=recover,
             carve=carve or [],
             ansi_codec=ansi_codec,
+            password=password,
             memory_limit=memory,
             progress=bar,
             watch=current_watch(),
         )
     say_summary(summary, case)
-    if strict and (summary.damaged or any(item.reason.startswith("unreadable") for item in summary.skipped)):
+    if strict and (summary.damaged or any(_UNREAD.search(item.reason) for item in summary.skipped)):
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
@@ -142,10 +157,13 @@ def say_summary(summary: IngestSummary, case: Path) -> None:
             ' and log has, of other time or content: evtxhunt sql "FROM record_conflict"'
         )
     _say_names("hidden logs, read like the others", list(summary.hidden))
-    reasons = Counter(item.reason for item in summary.skipped)
-    for reason in sorted(reasons):
-        _say_names(f"not ingested, {reason}", [str(item.path) for item in summary.skipped if item.reason == reason])
-    if any("named .evtx" in reason for reason in reasons):
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for item in summary.skipped:
+        reason, count = _split_count(item.reason)
+        by_reason[reason].append(f"{item.path}{count}")
+    for reason, names in sorted(by_reason.items()):
+        _say_names(f"not ingested, {reason}", names)
+    if any("named .evtx" in reason for reason in by_reason):
         say("  a log whose header is destroyed can be read with: evtxhunt ingest --carve FILE")
     _say_recovered([account for _, account in summary.recovered])
     lost = sum(account.failed for _, account in summary.damaged)
@@ -154,6 +172,12 @@ def say_summary(summary: IngestSummary, case: Path) -> None:
         for path, account in summary.damaged:
             first = escape_terminal(account.failures[0].reason)
             say(f"  {escape_terminal(path)}: {account.failed:,} records; first: {first}")
+
+
+def _split_count(reason: str) -> tuple[str, str]:
+    """A reason without the number at its end, which differs from container to container, and that number."""
+    head, mark, number = reason.rpartition(": ")
+    return (head, f": {number}") if mark and number.replace(",", "").isdigit() else (reason, "")
 
 
 def _say_recovered(accounts: list[LogAccount]) -> None:
@@ -247,12 +271,13 @@ def _say_remarks(logs: int, serious: int, notable: int, ordinary: int) -> None:
 
 def _verify(
     case: CaseOption = DEFAULT_CASE,
+    password: PasswordOption = None,
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
     memory: MemoryOption = DEFAULT_MEMORY,
 ) -> None:
     with IngestBar(has_records=False) as bar:
-        result = verify(case, memory_limit=memory, progress=bar)
+        result = verify(case, password=password, memory_limit=memory, progress=bar)
     if result.differences or form is not Format.TABLE or output is not None:
         with difference_rows(result.differences) as rows:
             write_rows(rows, form, output)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,13 +13,14 @@ from evtxhunt import __version__
 from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC
 from evtxhunt.carve import BlobReader
 from evtxhunt.chunk_reader import is_known_codec
-from evtxhunt.discover import discover_blobs, discover_files, hash_file, name_hosts, shown_path, top_folder
+from evtxhunt.discover import discover_blobs, discover_files, hash_file, shown_path
 from evtxhunt.errors import EvtxhuntError
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA
 from evtxhunt.fast_parser import PARSER_VERSION, FastParser
 from evtxhunt.log_model import LogAccount
-from evtxhunt.model import IngestSummary, LogCandidate, SeenBefore, SkippedFile, SourceFile
-from evtxhunt.parse import LogReader, newest_computer
+from evtxhunt.model import IngestSummary, LogCandidate, SeenBefore, SkippedFile, SourceFile, place_in
+from evtxhunt.parse import LogReader
+from evtxhunt.pipeline.contained import Containers, Hosts
 from evtxhunt.pipeline.manifest import INGEST_MEMORY_LIMIT, versions
 from evtxhunt.store import CaseStore, json_reader, open_store
 from evtxhunt.watch import ParserWatch
@@ -61,6 +62,7 @@ class _Ingest:
 
     recover: bool
     parser: FastParser
+    progress: IngestProgress
     read_files: int = 0
     read_bytes: int = 0
     events: int = 0
@@ -72,6 +74,16 @@ class _Ingest:
     known: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
+
+    def advance(self, source: SourceFile, size: int, records: int) -> None:
+        """Tells the progress; what counts of a container is its own size, when it is read through."""
+        self.progress.advance(_shown(source), 0 if source.member else size, records)
+
+    def finish(self, source: SourceFile, size: int) -> None:
+        """Tells that the last `size` bytes of a log are done."""
+        self.advance(source, size, 0)
+        if source.member is None:
+            self.progress.finish_file()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +104,15 @@ def ingest(
     recover: bool = False,
     carve: Sequence[Path] = (),
     ansi_codec: str = DEFAULT_ANSI_CODEC,
+    password: str | None = None,
     memory_limit: str = INGEST_MEMORY_LIMIT,
     progress: IngestProgress | None = None,
     watch: ParserWatch | None = None,
 ) -> IngestSummary:
     """Parses every event log at or below `paths` into the case, which is made if it does not exist.
+
+    So are those in archives and disk images there; `password` opens encrypted archives. Their logs are read by way
+    of memory and of unnamed files in the folder of the case.
 
     Records that the fast parser leaves out are rescued by ours where it can. The free space of chunks is searched in
     logs whose accounts do not add up and, with `recover`, in all, those too that the case has already. Chunks of logs
@@ -112,8 +128,11 @@ def ingest(
     candidates, skipped = discover_files(paths)
     candidates += discover_blobs(carve)
     parser = FastParser(ansi_codec, watch)
-    state = _Ingest(recover=recover, parser=parser, skipped=skipped)
-    hosts = {} if host else _folder_hosts(candidates, parser)
+    state = _Ingest(recover, parser, progress, skipped=skipped)
+    containers = Containers(case.absolute().parent, password)
+    hosts = Hosts()
+    if host is None:
+        hosts.name(candidates, containers, parser)
     with open_store(case, memory_limit, __version__) as store:
         arguments = {
             "paths": [shown_path(path.absolute()) for path in paths],
@@ -124,12 +143,15 @@ def ingest(
         }
         run_id = store.begin_run("ingest", arguments, versions())
         progress.start(len(candidates), sum(candidate.size for candidate in candidates))
-        labelled = ((candidate, host or hosts.get(candidate.path)) for candidate in candidates)
-        for load in _one_ahead(_loads(labelled, store, state, progress)):
-            _load(store, load, state, progress)
-        taken = {shown_path(candidate.path) for candidate in candidates}
+        sources = _sources(candidates, host, hosts, containers, state)
+        for load in _one_ahead(_loads(sources, store, state)):
+            _load(store, load, state)
+            for work in load:
+                _release(work.source)
+        taken = {shown_path(candidate.path) for candidate in candidates if candidate.kind is None}
         unread = [(item, shown_path(item.path)) for item in state.skipped]
-        store.replace_skipped(unread, taken - {path for _, path in unread})
+        opened = [shown_path(candidate.path) for candidate in candidates if candidate.kind is not None]
+        store.replace_skipped(unread, taken - {path for _, path in unread}, opened)
         store.end_run(run_id)
         channels = store.channel_counts()
     return IngestSummary(
@@ -148,62 +170,74 @@ def ingest(
     )
 
 
-def _folder_hosts(candidates: Iterable[LogCandidate], parser: FastParser) -> dict[Path, str]:
-    computers: list[tuple[LogCandidate, str | None]] = []
+def _sources(
+    candidates: Iterable[LogCandidate], host: str | None, hosts: Hosts, containers: Containers, state: _Ingest
+) -> Iterator[SourceFile]:
+    """The logs of all candidates in order, hashed."""
     for candidate in candidates:
-        computer = None
-        if top_folder(candidate) is not None:
-            try:
-                with candidate.path.open("rb") as file:
-                    computer = newest_computer(file, str(candidate.path), parser)
-            except OSError:
-                computer = None  # named as unreadable when it is its turn to be read
-        computers.append((candidate, computer))
-    return dict(name_hosts(computers))
+        if candidate.kind is not None:
+            for found in containers.sources(candidate, host, hosts):
+                if isinstance(found, SourceFile):
+                    yield found
+                else:
+                    state.skipped.append(found)
+            state.progress.advance(shown_path(candidate.path), candidate.size, 0)
+            state.progress.finish_file()
+            continue
+        try:
+            modified_ns = candidate.path.stat().st_mtime_ns
+            sha256, size = hash_file(candidate.path)
+        except OSError as error:
+            state.skipped.append(SkippedFile(candidate.path, f"unreadable: {error.strerror}", candidate.size))
+            continue
+        label = host or hosts.of(candidate)
+        yield SourceFile(candidate.path, size, sha256, modified_ns, label, candidate.is_hidden, candidate.is_blob)
 
 
-def _loads(
-    candidates: Iterable[tuple[LogCandidate, str | None]],
-    store: CaseStore,
-    state: _Ingest,
-    progress: IngestProgress,
-) -> Iterator[list[_Work]]:
-    """Hashes the candidates in order and groups those that are new to the case into loads."""
+def _loads(sources: Iterable[SourceFile], store: CaseStore, state: _Ingest) -> Iterator[list[_Work]]:
+    """Groups the logs that are new to the case into loads."""
     contents = store.known_contents()
     paths = store.known_paths()
     without_slack = store.logs_without_slack() if state.recover else {}
     next_id, _ = store.next_ids()
     load: list[_Work] = []
     size = 0
-    for candidate, host in candidates:
-        path = shown_path(candidate.path)
-        if candidate.is_hidden:
-            state.hidden.append(path)
-        try:
-            modified_ns = candidate.path.stat().st_mtime_ns
-            sha256, size_now = hash_file(candidate.path)
-        except OSError as error:
-            state.skipped.append(SkippedFile(candidate.path, f"unreadable: {error.strerror}", candidate.size))
-            continue
-        is_blob = candidate.is_blob
-        source = SourceFile(candidate.path, size_now, sha256, modified_ns, host, candidate.is_hidden, is_blob)
-        if (path, sha256, is_blob) in paths:
-            state.known.append(path)
+    for source in sources:
+        container, path = _stored(source)
+        if source.is_hidden:
+            state.hidden.append(place_in(container, path))
+        sha256, is_blob = source.sha256, source.is_blob
+        if (container, path, sha256, is_blob) in paths:
+            state.known.append(place_in(container, path))
             if (read_id := without_slack.pop(sha256, None)) is None or is_blob:
-                progress.advance(path, candidate.size, 0)
-                progress.finish_file()
+                state.finish(source, source.size)
+                _release(source)
                 continue
             load.append(_Work(read_id, source, None, only_slack=True))
         else:
             load.append(_Work(next_id, source, contents.get((sha256, is_blob))))
             contents.setdefault((sha256, is_blob), next_id)
             next_id += 1
-        size += candidate.size
+        size += source.size
         if size >= _LOAD_BYTES or len(load) >= _LOAD_FILES:
             yield load
             load, size = [], 0
     if load:
         yield load
+
+
+def _stored(source: SourceFile) -> tuple[str | None, str]:
+    """Container and path as the case has them."""
+    return (source.member.container, source.member.path) if source.member else (None, shown_path(source.path))
+
+
+def _shown(source: SourceFile) -> str:
+    return place_in(*_stored(source))
+
+
+def _release(source: SourceFile) -> None:
+    if source.member is not None:
+        source.member.content.close()
 
 
 def _one_ahead(loads: Iterator[list[_Work]]) -> Iterator[list[_Work]]:
@@ -215,14 +249,14 @@ def _one_ahead(loads: Iterator[list[_Work]]) -> Iterator[list[_Work]]:
             yield load
 
 
-def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: IngestProgress) -> None:
+def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest) -> None:
     """Reads one load of logs into the case in one transaction."""
     try:
-        loaded = _insert(store, load, state, progress)
+        loaded = _insert(store, load, state)
     except duckdb.InvalidInputException:
         # Of a forged record the parser can make text that is no JSON. To look for it costs, and nearly no log has any.
         with json_reader() as are_readable, state.parser.checking(are_readable):
-            loaded = _insert(store, load, state, SilentProgress())
+            loaded = _insert(store, load, replace(state, progress=SilentProgress()))
     paths = store.paths()
     for item in loaded.seen_before:
         state.seen_before.append(
@@ -231,7 +265,7 @@ def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: Ing
         state.events -= item.counted_records
     state.conflicts += loaded.conflicts
     for work in load:
-        path = shown_path(work.source.path)
+        path = _shown(work.source)
         if work.copy_of is not None:
             state.copies.append((path, paths[work.copy_of]))
             continue
@@ -256,19 +290,19 @@ class _Loaded:
     conflicts: int = 0
 
 
-def _insert(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: IngestProgress) -> _Loaded:
+def _insert(store: CaseStore, load: Sequence[_Work], state: _Ingest) -> _Loaded:
     loaded = _Loaded()
     fresh = [work for work in load if work.copy_of is None]
     _, first_key = store.next_ids()
     with store.transaction():
         if fresh:
-            store.append_events(_event_stream(fresh, first_key, loaded, state, progress))
+            store.append_events(_event_stream(fresh, first_key, loaded, state))
             for work in fresh:
                 account, key = loaded.accounts[work.source_file_id], loaded.first_keys[work.source_file_id]
                 if work.only_slack:
                     store.add_slack(work.source_file_id, account, key)
                 else:
-                    path = shown_path(work.source.path)
+                    _, path = _stored(work.source)
                     store.add_source_file(work.source_file_id, work.source, path, account, PARSER_VERSION, key)
             fresh_ids = [work.source_file_id for work in fresh]
             store.name_channels(fresh_ids)
@@ -277,10 +311,9 @@ def _insert(store: CaseStore, load: Sequence[_Work], state: _Ingest, progress: I
         # After the merge, so that the records of the original that are copies themselves are known.
         for work in load:
             if work.copy_of is not None:
-                path = shown_path(work.source.path)
+                _, path = _stored(work.source)
                 store.add_copy(work.source_file_id, work.source, path, work.copy_of)
-                progress.advance(path, work.source.size, 0)
-                progress.finish_file()
+                state.finish(work.source, work.source.size)
     return loaded
 
 
@@ -295,12 +328,10 @@ def _event_stream(
     first_key: int,
     loaded: _Loaded,
     state: _Ingest,
-    progress: IngestProgress,
 ) -> Iterator[pa.RecordBatch]:
     """Reads logs one after another and numbers their records; fills in accounts and first keys on the way."""
     key = first_key
     for work in works:
-        path = shown_path(work.source.path)
         reader = _reader(work, state)
         loaded.first_keys[work.source_file_id] = key
         done = 0
@@ -316,8 +347,7 @@ def _event_stream(
                 schema=EVENT_STREAM_SCHEMA,
             )
             key += rows
-            progress.advance(path, reader.position - done, rows)
+            state.advance(work.source, reader.position - done, rows)
             done = reader.position
         loaded.accounts[work.source_file_id] = reader.account()
-        progress.advance(path, work.source.size - done, 0)
-        progress.finish_file()
+        state.finish(work.source, work.source.size - done)

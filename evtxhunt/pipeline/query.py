@@ -26,7 +26,8 @@ from evtxhunt.store import open_store
 
 # What the commands show of every case, each in a fixed order.
 SOURCES_SQL = """
-    SELECT source_file_id, path, host, computer, channel, status, expected, parsed, rescued, failed, slack, carved,
+    SELECT source_file_id, concat_ws('!', container, path) AS path,
+        host, computer, channel, status, expected, parsed, rescued, failed, slack, carved,
         duplicate, size, sha256
     FROM source_file ORDER BY path, source_file_id
 """

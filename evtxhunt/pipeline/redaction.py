@@ -61,7 +61,7 @@ _NAMES_SQL = r"""
             unnest([event_data->>'$.EventXML.Param1', event_data->>'$.EventXML.Param2'])
         FROM event WHERE event_id = 1149 AND provider = 'Microsoft-Windows-TerminalServices-RemoteConnectionManager'
     UNION SELECT 'text', user_sid FROM event
-    UNION SELECT 'text', path FROM source_file
+    UNION SELECT 'text', concat_ws('!', container, path) FROM source_file
     UNION SELECT 'text', path FROM skipped_file
     ORDER BY ALL
 """

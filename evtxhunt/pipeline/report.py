@@ -194,11 +194,12 @@ def _gather(
 def _sources(connection: duckdb.DuckDBPyConnection) -> tuple[ReportSource, ...]:
     rows = connection.execute(
         """
-        SELECT s.source_file_id, s.path, s.sha256, s.size, s.status, s.copy_of, s.host, s.computer, s.channel,
+        SELECT s.source_file_id, concat_ws('!', s.container, s.path) AS path, s.sha256, s.size, s.status,
+            s.copy_of, s.host, s.computer, s.channel,
             s.expected, s.parsed, s.failed, s.duplicate, min(e.event_time) FILTER (e.origin NOT IN ('carved', 'slack')),
             max(e.event_time) FILTER (e.origin NOT IN ('carved', 'slack')), s.rescued, s.slack, s.carved
         FROM source_file AS s LEFT JOIN file_record AS e ON e.source_file_id = coalesce(s.copy_of, s.source_file_id)
-        GROUP BY ALL ORDER BY s.path, s.source_file_id
+        GROUP BY ALL ORDER BY path, s.source_file_id
         """
     ).fetchall()
     return tuple(ReportSource(*row) for row in rows)

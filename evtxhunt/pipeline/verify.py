@@ -14,11 +14,15 @@ from evtxhunt.case_file import DISK_ERRORS, closing_case, connect_case, damaged_
 from evtxhunt.chunk_reader import MOST_LISTED
 from evtxhunt.detect import RowStream, ask
 from evtxhunt.discover import path_of
+from evtxhunt.pipeline.contained import Containers
 from evtxhunt.pipeline.ingest import IngestProgress, SilentProgress
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
+from evtxhunt.pipeline.verify_members import StoredMember, compare_members
 
 _BLOCK_BYTES = 2**20
-_LOGS_SQL = "SELECT path, size, sha256 FROM source_file ORDER BY path, source_file_id"
+_LOGS_SQL = """
+    SELECT container, path, size, sha256 FROM source_file ORDER BY container NULLS FIRST, path, source_file_id
+"""
 _COUNTS_SQL = """
     SELECT (SELECT count(*) FROM event),
         (SELECT coalesce(sum(failed), 0)::BIGINT FROM source_file WHERE copy_of IS NULL),
@@ -37,7 +41,8 @@ failing AS (
 ),
 copied AS (SELECT source_file_id, count(*) AS events FROM event_copy GROUP BY ALL),
 log AS (
-    SELECT source_file.*, parsed + rescued + coalesce(slack, 0) + coalesce(carved, 0) AS rendered,
+    SELECT source_file.* REPLACE (concat_ws('!', container, path) AS path),
+        parsed + rescued + coalesce(slack, 0) + coalesce(carved, 0) AS rendered,
         coalesce(held.events, 0) AS events, coalesce(failures, 0) AS failures,
         coalesce(records, 0) AS failed_records, coalesce(copied.events, 0) AS copied_events
     FROM source_file LEFT JOIN held USING (source_file_id) LEFT JOIN failing USING (source_file_id)
@@ -126,10 +131,15 @@ class Verification:
 
 
 def verify(
-    case: Path, *, memory_limit: str = DEFAULT_MEMORY_LIMIT, progress: IngestProgress | None = None
+    case: Path,
+    *,
+    password: str | None = None,
+    memory_limit: str = DEFAULT_MEMORY_LIMIT,
+    progress: IngestProgress | None = None,
 ) -> Verification:
     """Hashes every log of the case again, reads the case through and counts its rows again. Changes neither.
 
+    Logs in containers are unpacked again for it; `password` opens encrypted archives.
     Events are counted, not parsed again: an unchanged SHA-256 says that what they were parsed from is the same.
     Raises CaseError, QueryError.
     """
@@ -142,9 +152,15 @@ def verify(
             logs, size = _numbers(rows)
         progress.start(logs, size)
         with ask(connection, _LOGS_SQL, None, None) as rows:
-            for path, stored_size, sha256 in rows:
+            members: list[StoredMember] = []
+            for container, path, stored_size, sha256 in rows:
+                if container is not None:
+                    members.append(StoredMember(str(container), str(path), int(str(stored_size)), str(sha256)))
+                    continue
                 differences += _compare_file(str(path), int(str(stored_size)), str(sha256), progress)
                 progress.finish_file()
+        containers = Containers(case.absolute().parent, password)
+        differences += [Difference(*item) for item in compare_members(members, containers, progress)]
         with ask(connection, f"FROM ({_CHECKS_SQL}) ORDER BY file NULLS LAST, what", None, None) as rows:
             differences += [_difference(row) for row in rows]
         for reference in _REFERENCES:

@@ -71,7 +71,7 @@ riddle AS (
 -- Each record of a conflict in each file that has it, against each file that has the other.
 conflict AS (
     SELECT own.source_file_id, own_key, other_key, CASE WHEN NOT is_same_time THEN 'number_used_again' WHEN is_comparable THEN 'content_differs_checksums_fit' ELSE 'content_differs' END AS reason,
-        differs, log.path AS other_path, log.source_file_id = own.source_file_id AS is_inside
+        differs, concat_ws('!', log.container, log.path) AS other_path, log.source_file_id = own.source_file_id AS is_inside
     FROM (SELECT event_key AS own_key, other_event_key AS other_key, is_same_time, is_comparable, differs FROM record_conflict
           UNION ALL SELECT other_event_key, event_key, is_same_time, is_comparable, differs FROM record_conflict)
         JOIN file_record AS own ON own.event_key = own_key JOIN file_record AS other ON other.event_key = other_key
@@ -211,7 +211,7 @@ reason(reason, severity, innocent_causes) AS (
     ('numbered_anew', 'remark', 'ordinary: Event Viewer and wevtutil number exports anew'),
     ('records_missing_between_logs', 'remark', 'ordinary: a log rolled over between two collections, or files of it were not collected')
 )
-SELECT log.source_file_id, log.path, log.sha256, log.host, log.computer, log.channel, reason, severity, occurrences::BIGINT AS occurrences, meaning, innocent_causes,
+SELECT log.source_file_id, concat_ws('!', log.container, log.path) AS path, log.sha256, log.host, log.computer, log.channel, reason, severity, occurrences::BIGINT AS occurrences, meaning, innocent_causes,
     event_keys::BIGINT[] AS event_keys
 FROM found JOIN reason USING (reason) JOIN log USING (source_file_id)
 ORDER BY log.path, log.source_file_id, list_position(['serious', 'notable', 'remark'], severity), reason

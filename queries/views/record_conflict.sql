@@ -27,7 +27,7 @@ SELECT one.computer, one.channel, one.event_record_id, one.event_time IS NOT DIS
         CASE WHEN one.event_data IS DISTINCT FROM other.event_data THEN 'event_data' END
     ], lambda name: name IS NOT NULL) AS differs,
     one.event_key, other.event_key AS other_event_key, one.event_time, other.event_time AS other_event_time, one.event_id, other.event_id AS other_event_id,
-    log.path, other_log.path AS other_path, one.event_data, other.event_data AS other_event_data
+    concat_ws('!', log.container, log.path) AS path, concat_ws('!', other_log.container, other_log.path) AS other_path, one.event_data, other.event_data AS other_event_data
 FROM pair JOIN source_file AS log ON log.source_file_id = one.source_file_id
     JOIN source_file AS other_log ON other_log.source_file_id = other.source_file_id
 ORDER BY one.computer, one.channel, one.event_record_id, other.event_key

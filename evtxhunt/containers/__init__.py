@@ -1,0 +1,1 @@
+"""Reads event logs out of archives and disk images, as streams; nothing is unpacked by its name."""
