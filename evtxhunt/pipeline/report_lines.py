@@ -54,7 +54,7 @@ class Lines:
         )
         scope = (
             "FROM report_line LEFT JOIN computer_name AS place USING (computer)"
-            " WHERE $only_host IS NULL OR place.host = $only_host"
+            " WHERE $only_host IS NULL OR lower(place.host) = lower($only_host)"
         )
         host = {"only_host": limits["only_host"]}
         self.kinds: list[tuple[str, int]] = connection.execute(

@@ -75,11 +75,11 @@ def render_html(report: Report, templates: Path | Sequence[Path]) -> str:
     starts, blocks = pack_blocks([record.event_data for record in report.records])
     offsets = clock_offsets(report.skews, host_of)
     data = page_data(report, findings, overview.hosts, timeline, spans, graph, starts, offsets)
-    style = _read_assets(templates, _STYLES)
-    script = _read_assets(templates, _SCRIPTS)
+    style = read_assets(templates, _STYLES)
+    script = read_assets(templates, _SCRIPTS)
     # One function around all files: they share their names, and the page's window sees none of them.
     script = f'(async () => {{\n"use strict";\n{script}}})();\n'
-    environment = _make_environment(templates, clock, host_of, list(offsets))
+    environment = make_environment(templates, clock, host_of, list(offsets))
     try:
         return environment.get_template("report.html.j2").render(
             report=report,
@@ -98,7 +98,7 @@ def render_html(report: Report, templates: Path | Sequence[Path]) -> str:
             levels=WORST_FIRST,
             evidence_sha256=data["case"],
             zones=time_zones(report.time_zone),
-            policy=_content_security_policy(style, script),
+            policy=content_security_policy(style, script),
             style=Markup(style),
             script=Markup(script),
             data=compress(data),
@@ -112,7 +112,7 @@ def render_html(report: Report, templates: Path | Sequence[Path]) -> str:
         ) from error
 
 
-def _make_environment(
+def make_environment(
     templates: Path | Sequence[Path], clock: Clock, host_of: Mapping[str, str], hosts: Sequence[str]
 ) -> Environment:
     def show_time(value: datetime | None, host: str | None = None) -> Markup:
@@ -147,7 +147,7 @@ def _make_environment(
     return environment
 
 
-def _read_assets(templates: Path | Sequence[Path], names: Sequence[str]) -> str:
+def read_assets(templates: Path | Sequence[Path], names: Sequence[str]) -> str:
     folders = [templates] if isinstance(templates, Path) else templates
     try:
         paths = [
@@ -169,7 +169,7 @@ def _shown(templates: Path | Sequence[Path]) -> str:
     return str(templates) if isinstance(templates, Path) else ", ".join(map(str, templates))
 
 
-def _content_security_policy(style: str, script: str) -> str:
+def content_security_policy(style: str, script: str) -> str:
     return "; ".join(
         (
             "default-src 'none'",
