@@ -25,7 +25,10 @@ _Row = tuple[datetime, str | None, str | None, str, str | None, str, int | None,
 
 
 class Lines:
-    """The chosen lines, before and after the records that they cite are read."""
+    """The chosen lines, before and after the records that they cite are read.
+
+    All lines of one window are gathered once a connection: reports on several hosts share them.
+    """
 
     def __init__(
         self,
@@ -44,7 +47,7 @@ class Lines:
             "routine": False,
         }
         connection.execute(
-            "CREATE OR REPLACE TEMP TABLE report_line AS"
+            "CREATE TEMP TABLE IF NOT EXISTS report_line AS"
             " SELECT row_number() OVER (ORDER BY event_time, kind <> 'session', kind, text, event_keys) AS line_number,"
             " event_time, computer,"
             f" kind, {cut_sql('user_name', LONGEST_NAME)} AS user_name, {cut_sql('text', _LONGEST_LINE)} AS text,"
@@ -69,7 +72,6 @@ class Lines:
             """,
             host,
         ).fetchall()
-        connection.execute("DROP TABLE report_line")
 
     def want(self, picker: RecordPicker) -> None:
         """Asks for the records behind the lines."""

@@ -20,7 +20,7 @@ from evtxhunt.pipeline.fleet import Fleet, FleetProgress, Limits, Progress, run_
 from evtxhunt.pipeline.forks import Tell
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, open_manifest
 from evtxhunt.pipeline.query import QuerySet, correlate, open_case
-from evtxhunt.pipeline.report import ReportOptions, ensure_detected, write_report
+from evtxhunt.pipeline.report import ensure_detected, write_host_reports
 from evtxhunt.pipeline.shelf import find_collections
 from evtxhunt.pipeline.triage_facts import gather_triage
 from evtxhunt.pipeline.triage_score import EXPLANATION
@@ -214,9 +214,10 @@ def _detect(folder: Path, query_set: QuerySet, memory_limit: str, tell: Tell) ->
 def _write_reports(
     folder: Path, query_set: QuerySet, memory_limit: str, hosts: Sequence[tuple[str, str]], tell: Tell
 ) -> None:
-    case = folder / "case.duckdb"
-    for name, file in hosts:
-        text = write_report(case, query_set, ReportOptions(host=name), memory_limit=memory_limit)
+    texts = write_host_reports(
+        folder / "case.duckdb", query_set, [name for name, _ in hosts], memory_limit=memory_limit
+    )
+    for (_, file), text in zip(hosts, texts, strict=True):
         with _replacing(folder / file) as stream:
             stream.write(text)
         tell({})
