@@ -15,6 +15,7 @@ from evtxhunt.model import (
     Report,
     ReportFailure,
     ReportSource,
+    ReviewLine,
     SkippedFile,
 )
 from evtxhunt.notes import read_notes
@@ -93,8 +94,10 @@ def write_host_reports(
     """
     templates = template_folders(None, shipped_folder("templates"))
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
+        review = review_of(connection, query_set)
         for host in hosts:
-            yield render_html(_gather(connection, case, query_set, ReportOptions(host=host), ()), templates)
+            options = ReportOptions(host=host)
+            yield render_html(_gather(connection, case, query_set, options, (), review), templates)
 
 
 def gather_report(
@@ -104,7 +107,7 @@ def gather_report(
     notes = read_notes(options.notes)
     correlate(case, query_set, memory_limit=memory_limit)
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
-        return _gather(connection, case, query_set, options, notes)
+        return _gather(connection, case, query_set, options, notes, review_of(connection, query_set))
 
 
 def ensure_detected(
@@ -127,6 +130,7 @@ def _gather(
     query_set: QuerySet,
     options: ReportOptions,
     notes: tuple[ReportNote, ...],
+    review: tuple[ReviewLine, ...],
 ) -> Report:
     limits = {"start": options.start, "end": options.end, "only_host": options.host}
     sources = _sources(connection)
@@ -187,7 +191,7 @@ def _gather(
         session_count=session_count,
         hops=chosen_hops.make(picker),
         hop_count=chosen_hops.count,
-        review=review_of(connection, query_set),
+        review=review,
         allowed=tuple(allowed),
         records=scope.records(records),
         sources=scope.sources,
