@@ -88,7 +88,7 @@ class FleetSession:
     """A remoting session; computers in lower case."""
 
     session_id: int
-    start_time: datetime
+    start_time: datetime | None
     kind: str
     source: str | None
     target: str | None
@@ -101,7 +101,7 @@ class FleetHop:
     """A second hop; computers in lower case."""
 
     hop_id: int
-    event_time: datetime
+    event_time: datetime | None
     from_session_id: int
     to_session_id: int | None
     source: str | None

@@ -74,6 +74,6 @@ def file_name(name: str) -> str:
     """A safe file name for a host: the name in lower case where that is safe, else with a hash that tells it apart."""
     lower = name.lower()
     safe = re.sub(r"[^a-z0-9._-]", "_", lower).lstrip(".")[:_LONGEST_NAME].rstrip(".")
-    if safe == lower and not _RESERVED.fullmatch(safe):
+    if safe and safe == lower and not _RESERVED.fullmatch(safe):
         return safe
     return f"{safe}-{hashlib.sha256(lower.encode(errors='surrogatepass')).hexdigest()[:12]}"

@@ -5,6 +5,7 @@ the same rows however many processes there are and whichever of them is first.
 """
 
 import pickle
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -75,12 +76,14 @@ class StagedReader:
 
 @contextmanager
 def open_staging(folder: Path, _memory_limit: str, _version: str, *, is_checked: bool = False) -> Iterator[CaseStore]:
-    """In place of `open_store`: an ingest then writes into the new folder `folder`, and no case.
+    """In place of `open_store`: an ingest then writes into the folder `folder`, which is made anew, and no case.
 
     `is_checked`: texts are checked to be JSON, as DuckDB does when it takes them. Raises OutputError.
     """
     with ExitStack() as stack:
         are_readable = stack.enter_context(json_reader()) if is_checked else None
+        # Of a first attempt, at whose end the parser was stopped.
+        shutil.rmtree(folder, ignore_errors=True)
         try:
             folder.mkdir(parents=True)
         except OSError as error:
@@ -95,6 +98,7 @@ class _StagingStore(CaseStore):
         self._folder = folder
         self._are_readable = are_readable
         self._stage = Stage()
+        self._logs: dict[int, StagedLog] = {}
         self._paths: dict[int, str] = {}
         self._records: dict[int, Path] = {}
 
@@ -103,18 +107,16 @@ class _StagingStore(CaseStore):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        before, self._records = len(self._stage.logs), {}
-        try:
-            yield
-        except BaseException:
-            del self._stage.logs[before:]
-            raise
+        self._records = {}  # what was written is written anew, if it is done again
+        yield
 
     def begin_run(self, command: str, arguments: Mapping[str, object], versions: Mapping[str, str]) -> int:
         self._stage.arguments, self._stage.versions = dict(arguments), dict(versions)
         return 1
 
     def end_run(self, run_id: int, rule_set_sha256: str | None = None) -> None:
+        # Copies of a load come after its other logs, but have their numbers in the order of paths.
+        self._stage.logs = [self._logs[source_file_id] for source_file_id in sorted(self._logs)]
         with _writing(self._folder), (self._folder / _INDEX).open("wb") as file:
             pickle.dump(self._stage, file)
 
@@ -161,11 +163,11 @@ class _StagingStore(CaseStore):
         first_key: int,
     ) -> None:
         self._paths[source_file_id] = shown_path
-        self._stage.logs.append(StagedLog(source, account, self._records.get(source_file_id)))
+        self._logs[source_file_id] = StagedLog(source, account, self._records.get(source_file_id))
 
     def add_copy(self, source_file_id: int, source: SourceFile, shown_path: str, copy_of: int) -> None:
         self._paths[source_file_id] = shown_path
-        self._stage.logs.append(StagedLog(source, None, None))
+        self._logs[source_file_id] = StagedLog(source, None, None)
 
     def renew_copies(self, original_ids: Sequence[int]) -> None:
         pass

@@ -71,7 +71,10 @@ def render_html(report: Report, templates: Path | Sequence[Path]) -> str:
     findings = order_findings(report.findings)
     overview = make_overview(report, findings)
     spans = blind_spans(report.channels, report.coverage)
-    timeline = make_timeline(findings, report.channels, clock, Picture(report.sessions, report.hops, spans, host_of))
+    # A forged record may have no time, and so has what it alone shows.
+    sessions = [session for session in report.sessions if session.start_time is not None]
+    hops = [hop for hop in report.hops if hop.event_time is not None]
+    timeline = make_timeline(findings, report.channels, clock, Picture(sessions, hops, spans, host_of))
     graph = make_graph(report, host_of)
     starts, blocks = pack_blocks([record.event_data for record in report.records])
     offsets = clock_offsets(report.skews, host_of)
