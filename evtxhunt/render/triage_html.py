@@ -1,5 +1,7 @@
 """A triage as one HTML page that loads nothing and has no script at all: a pure function of a Triage."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import TemplateError
@@ -23,17 +25,15 @@ def render_triage(triage: Triage, explanation: tuple[str, ...], templates: Path)
     host_of = dict(triage.places)
     style = read_assets(templates, _STYLES)
     environment = make_environment(templates, Clock("UTC"), host_of, [])
-    report_of = {host.computer: host.report for host in triage.hosts}
-    # Every way is drawn under the computer's name; two of one name would become one node.
-    graph = make_graph(triage, host_of)
+    short = _short_names(host_of)
+    graph = make_graph(triage, short)
     try:
         return environment.get_template("triage.html.j2").render(
             triage=triage,
             explanation=explanation,
             graph=graph,
             cells={host.computer: _cells(triage.channels, host.coverage) for host in triage.hosts},
-            report_of=report_of,
-            report_of_name={host.name: host.report for host in triage.hosts},
+            report_of_name={short[host.computer]: host.report for host in triage.hosts},
             first_hops=triage.hops[:_MOST_HOPS],
             failures=[item for item in triage.collections if item.state not in ("complete", "no evidence")],
             policy=content_security_policy(style, ""),
@@ -41,6 +41,14 @@ def render_triage(triage: Triage, explanation: tuple[str, ...], templates: Path)
         )
     except TemplateError as error:
         raise EvtxhuntError(f"{templates}: {error}; install evtxhunt again") from error
+
+
+def _short_names(names: Mapping[str, str]) -> dict[str, str]:
+    """Computer -> its name without domain, which a node has room for, unless another host has that too."""
+    shorter = {computer: name.split(".")[0] for computer, name in names.items()}
+    counts = Counter(short.lower() for short in shorter.values())
+    is_own = {short for short, count in counts.items() if short and count == 1}
+    return {computer: short if short.lower() in is_own else names[computer] for computer, short in shorter.items()}
 
 
 def _cells(channels: tuple[str, ...], coverage: tuple[ChannelCoverage, ...]) -> tuple[tuple[str, str, str], ...]:

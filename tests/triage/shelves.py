@@ -39,7 +39,7 @@ def triage(shelf: Path, output: Path, *options: str, before: str = "") -> "subpr
     if before:
         arguments = ["sh", "-c", f'{before}; exec "$@"', "sh", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=300, check=False, env=environment)
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=1800, check=False, env=environment)
 
 
 def told(output: Path) -> dict[str, Any]:
