@@ -98,6 +98,10 @@ class CaseStore:
             "UPDATE run SET ended_at = ?, rule_set_sha256 = ? WHERE run_id = ?", [_now(), rule_set_sha256, run_id]
         )
 
+    def forget_unfinished_runs(self) -> None:
+        """Takes out of the manifest what was killed, so that doing it again leaves what an undisturbed run leaves."""
+        self.connection.execute("DELETE FROM run WHERE ended_at IS NULL")
+
     def known_contents(self) -> dict[tuple[str, bool], int]:
         """SHA-256 of each ingested content and whether it was carved -> its source_file_id."""
         rows = self.connection.execute(

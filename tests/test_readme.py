@@ -63,6 +63,7 @@ def test_readme_has_commands_and_links_that_exist() -> None:
         "coverage",
         "timeline",
         "export",
+        "triage",
     ],
 )
 def test_every_command_explains_itself(command: str) -> None:

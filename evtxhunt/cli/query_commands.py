@@ -53,7 +53,8 @@ def add_to(app: typer.Typer) -> None:
     app.command(name="lint", help="Check query files; exits with 1 if there is a problem.")(_lint)
 
 
-def _level(text: str | None) -> Level | None:
+def level_option(text: str | None) -> Level | None:
+    """The level of that name in any case. Raises BadParameter."""
     if text is None:
         return None
     found = next((level for level in LEVELS if level == text.lower()), None)
@@ -66,10 +67,11 @@ def _detect(
     case: CaseOption = DEFAULT_CASE,
     queries: QueriesOption = None,
     level: Annotated[
-        str | None, typer.Option("--level", callback=_level, help="Show findings of this level and above.")
+        str | None, typer.Option("--level", callback=level_option, help="Show findings of this level and above.")
     ] = None,
     fail_on: Annotated[
-        str | None, typer.Option("--fail-on", callback=_level, help="Exit with 1 if a finding has this level or more.")
+        str | None,
+        typer.Option("--fail-on", callback=level_option, help="Exit with 1 if a finding has this level or more."),
     ] = None,
     allow: Annotated[
         Path | None,
@@ -84,7 +86,7 @@ def _detect(
     query_set = load_query_set(queries, include_recovered=recovered)
     with StepBar() as bar:
         runs = detect(case, query_set, allow=allow, timeout_seconds=timeout, memory_limit=memory, progress=bar)
-    shown = LEVELS[LEVELS.index(_level(level) or "informational") :]
+    shown = LEVELS[LEVELS.index(level_option(level) or "informational") :]
     with (
         open_case(case, query_set, memory_limit=memory) as connection,
         ask(connection, FINDINGS_SQL, {"levels": list(shown)}, None) as rows,
@@ -103,7 +105,7 @@ def _detect(
         say(f"FAILED {escape_terminal(run.error or '')}")
     if failed:
         raise typer.Exit(EXIT_INCOMPLETE)
-    if fail_on and any(counts[name] for name in LEVELS[LEVELS.index(_level(fail_on) or "critical") :]):
+    if fail_on and any(counts[name] for name in LEVELS[LEVELS.index(level_option(fail_on) or "critical") :]):
         raise typer.Exit(EXIT_FINDINGS)
 
 

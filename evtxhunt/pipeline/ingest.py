@@ -1,7 +1,8 @@
 """Evidence to case: discover, parse, store."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,7 @@ from evtxhunt.model import IngestSummary, LogCandidate, SeenBefore, SkippedFile,
 from evtxhunt.parse import LogReader
 from evtxhunt.pipeline.contained import Containers, Hosts
 from evtxhunt.pipeline.manifest import INGEST_MEMORY_LIMIT, versions
+from evtxhunt.pipeline.staged import Stage, StagedLog, StagedReader
 from evtxhunt.store import CaseStore, json_reader, open_store
 from evtxhunt.watch import ParserWatch
 
@@ -94,6 +96,7 @@ class _Work:
     source: SourceFile
     copy_of: int | None
     only_slack: bool = False  # the case has all of it but that
+    staged: StagedLog | None = None  # it was read before
 
 
 def ingest(
@@ -108,6 +111,8 @@ def ingest(
     memory_limit: str = INGEST_MEMORY_LIMIT,
     progress: IngestProgress | None = None,
     watch: ParserWatch | None = None,
+    is_host_from_folders: bool = True,
+    opener: Callable[[Path, str, str], AbstractContextManager[CaseStore]] = open_store,
 ) -> IngestSummary:
     """Parses every event log at or below `paths` into the case, which is made if it does not exist.
 
@@ -120,7 +125,8 @@ def ingest(
 
     Content that the case has already is not read again. Damage is data (see `IngestSummary.damaged`). An
     interruption leaves a case of whole files; the next ingest of the same paths completes it to the same rows.
-    Forged records can make the parser run away: `watch` is for a process that can stop this one. Raises EvtxhuntError.
+    Forged records can make the parser run away: `watch` is for a process that can stop this one. Without
+    `is_host_from_folders` the host of an event is its Computer unless `host` is given. Raises EvtxhuntError.
     """
     progress = progress or SilentProgress()
     if not is_known_codec(ansi_codec):
@@ -131,9 +137,9 @@ def ingest(
     state = _Ingest(recover, parser, progress, skipped=skipped)
     containers = Containers(case.absolute().parent, password)
     hosts = Hosts()
-    if host is None:
+    if host is None and is_host_from_folders:
         hosts.name(candidates, containers, parser)
-    with open_store(case, memory_limit, __version__) as store:
+    with opener(case, memory_limit, __version__) as store:
         arguments = {
             "paths": [shown_path(path.absolute()) for path in paths],
             "host": host,
@@ -168,6 +174,41 @@ def ingest(
         skipped=tuple(state.skipped),
         channels=channels,
     )
+
+
+def add_staged(store: CaseStore, stages: Sequence[Stage]) -> None:
+    """Takes collections that were read into `open_staging` into the case, in their order, as `ingest` of each would.
+
+    Logs that the case has already are left out. Raises duckdb.InvalidInputException if a text is no JSON.
+    """
+    state = _Ingest(False, FastParser(), SilentProgress())
+    for load in _one_ahead(_staged_loads(store, stages)):
+        _load(store, load, state)
+    for stage in stages:
+        run_id = store.begin_run("ingest", stage.arguments, stage.versions)
+        store.replace_skipped(stage.skipped, stage.ingested_paths, stage.opened_paths)
+        store.end_run(run_id)
+
+
+def _staged_loads(store: CaseStore, stages: Iterable[Stage]) -> Iterator[list[_Work]]:
+    contents, paths = store.known_contents(), store.known_paths()
+    next_id, _ = store.next_ids()
+    load: list[_Work] = []
+    size = 0
+    for staged in (log for stage in stages for log in stage.logs):
+        source = staged.source
+        if (*_stored(source), source.sha256, source.is_blob) in paths:
+            continue
+        content = (source.sha256, source.is_blob)
+        load.append(_Work(next_id, source, contents.get(content), staged=staged))
+        contents.setdefault(content, next_id)
+        next_id += 1
+        size += source.size
+        if size >= _LOAD_BYTES or len(load) >= _LOAD_FILES:
+            yield load
+            load, size = [], 0
+    if load:
+        yield load
 
 
 def _sources(
@@ -317,7 +358,9 @@ def _insert(store: CaseStore, load: Sequence[_Work], state: _Ingest) -> _Loaded:
     return loaded
 
 
-def _reader(work: _Work, state: _Ingest) -> LogReader | BlobReader:
+def _reader(work: _Work, state: _Ingest) -> LogReader | BlobReader | StagedReader:
+    if work.staged is not None:
+        return StagedReader(work.staged)
     if work.source.is_blob:
         return BlobReader(work.source, state.parser)
     return LogReader(work.source, state.parser, recover=state.recover, only_slack=work.only_slack)

@@ -1,6 +1,6 @@
 """Case to report: runs the detections if they are not up to date, then gathers what the report shows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from evtxhunt.model import (
     Report,
     ReportFailure,
     ReportSource,
+    ReviewLine,
     SkippedFile,
 )
 from evtxhunt.notes import read_notes
@@ -36,6 +37,7 @@ from evtxhunt.pipeline.report_findings import MOST_FINDINGS, Findings, detection
 from evtxhunt.pipeline.report_lines import Lines, room_for
 from evtxhunt.pipeline.report_records import RecordPicker
 from evtxhunt.pipeline.report_remoting import Hops, review_of, sessions_of
+from evtxhunt.pipeline.report_scope import Scope
 from evtxhunt.pipeline.report_sessions import SessionDetails
 from evtxhunt.redact import What
 from evtxhunt.render.html import render_html
@@ -83,6 +85,21 @@ def write_report(
     return render_html(report, templates)
 
 
+def write_host_reports(
+    case: Path, query_set: QuerySet, hosts: Sequence[str], *, memory_limit: str = DEFAULT_MEMORY_LIMIT
+) -> Iterator[str]:
+    """The HTML report on each of the hosts, of a case whose findings and tables are up to date. Raises CaseError.
+
+    The same texts as `write_report` gives for each, with what they share done once.
+    """
+    templates = template_folders(None, shipped_folder("templates"))
+    with open_case(case, query_set, memory_limit=memory_limit) as connection:
+        review = review_of(connection, query_set)
+        for host in hosts:
+            options = ReportOptions(host=host)
+            yield render_html(_gather(connection, case, query_set, options, (), review), templates)
+
+
 def gather_report(
     case: Path, query_set: QuerySet, options: ReportOptions, *, memory_limit: str = DEFAULT_MEMORY_LIMIT
 ) -> Report:
@@ -90,7 +107,7 @@ def gather_report(
     notes = read_notes(options.notes)
     correlate(case, query_set, memory_limit=memory_limit)
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
-        return _gather(connection, case, query_set, options, notes)
+        return _gather(connection, case, query_set, options, notes, review_of(connection, query_set))
 
 
 def ensure_detected(
@@ -113,6 +130,7 @@ def _gather(
     query_set: QuerySet,
     options: ReportOptions,
     notes: tuple[ReportNote, ...],
+    review: tuple[ReviewLine, ...],
 ) -> Report:
     limits = {"start": options.start, "end": options.end, "only_host": options.host}
     sources = _sources(connection)
@@ -133,10 +151,13 @@ def _gather(
         picker, findings, details.session_of_record(picker), [record.channel for record in records]
     )
     allowed = connection.execute(allowed_sql(in_scope("finding")), limits).fetchall()
+    scope = Scope(connection, sources, records, options.host)
+    failed = "FROM parse_failure WHERE list_contains(?::INTEGER[], source_file_id)"
+    own_ids = [source.source_file_id for source in scope.sources]
     failures = connection.execute(
-        "SELECT source_file_id, scope, chunk, file_offset, header_record_id, reason FROM parse_failure"
+        f"SELECT source_file_id, scope, chunk, file_offset, header_record_id, reason {failed}"
         " ORDER BY source_file_id, chunk NULLS FIRST, file_offset NULLS LAST, header_record_id LIMIT ?",
-        [_MOST_FAILURES],
+        [own_ids, _MOST_FAILURES],
     ).fetchall()
     events, first, last = _one(
         connection,
@@ -151,8 +172,9 @@ def _gather(
         limits,
     ).fetchall()
     origins = counts_by_origin(connection)
-    (failure_count,) = _one(connection, "SELECT count(*) FROM parse_failure")
-    skipped = connection.execute("SELECT path, reason, size FROM skipped_file ORDER BY path").fetchall()
+    (failure_count,) = connection.execute(f"SELECT count(*) {failed}", [own_ids]).fetchall()[0]
+    rows = connection.execute("SELECT path, reason, size FROM skipped_file ORDER BY path").fetchall()
+    skipped = [SkippedFile(Path(path), reason, size) for path, reason, size in rows]
     return Report(
         title=case.stem,
         version=__version__,
@@ -169,13 +191,13 @@ def _gather(
         session_count=session_count,
         hops=chosen_hops.make(picker),
         hop_count=chosen_hops.count,
-        review=review_of(connection, query_set),
+        review=review,
         allowed=tuple(allowed),
-        records=records,
-        sources=sources,
-        failures=tuple(ReportFailure(source_index[row[0]], *row[1:]) for row in failures),
+        records=scope.records(records),
+        sources=scope.sources,
+        failures=tuple(ReportFailure(scope.place[source_index[row[0]]], *row[1:]) for row in failures),
         failure_count=failure_count,
-        skipped=tuple(SkippedFile(Path(path), reason, size) for path, reason, size in skipped),
+        skipped=scope.skipped(skipped),
         detections=detections_of(connection, query_set),
         lines=lines,
         line_kinds=tuple(chosen_lines.kinds),

@@ -26,7 +26,7 @@ def coverage_of(connection: duckdb.DuckDBPyConnection, limits: Mapping[str, obje
         SELECT computer, place.host, channel, records, first_time, last_time, missing_records, cleared_time,
             is_absent, notes
         FROM log_coverage LEFT JOIN computer_name AS place USING (computer)
-        WHERE $only_host IS NULL OR place.host = $only_host ORDER BY computer, channel
+        WHERE $only_host IS NULL OR lower(place.host) = lower($only_host) ORDER BY computer, channel
         """,
         {"only_host": limits["only_host"]},
     ).fetchall()

@@ -18,7 +18,7 @@ def in_scope(alias: str) -> str:
     """The SQL condition for what $start, $end and $only_host leave of a table with event_time and host."""
     return (
         f"($start IS NULL OR {alias}.event_time >= $start) AND ($end IS NULL OR {alias}.event_time < $end)"
-        f" AND ($only_host IS NULL OR {alias}.host = $only_host)"
+        f" AND ($only_host IS NULL OR lower({alias}.host) = lower($only_host))"
     )
 
 

@@ -25,7 +25,10 @@ _Row = tuple[datetime, str | None, str | None, str, str | None, str, int | None,
 
 
 class Lines:
-    """The chosen lines, before and after the records that they cite are read."""
+    """The chosen lines, before and after the records that they cite are read.
+
+    All lines of one window are gathered once a connection: reports on several hosts share them.
+    """
 
     def __init__(
         self,
@@ -44,32 +47,26 @@ class Lines:
             "routine": False,
         }
         connection.execute(
-            "CREATE OR REPLACE TEMP TABLE report_line AS"
+            "CREATE TEMP TABLE IF NOT EXISTS report_line AS"
             " SELECT row_number() OVER (ORDER BY event_time, kind <> 'session', kind, text, event_keys) AS line_number,"
             " event_time, computer,"
             f" kind, {cut_sql('user_name', LONGEST_NAME)} AS user_name, {cut_sql('text', _LONGEST_LINE)} AS text,"
-            f" session_id, event_keys[:{MOST_RECORDS_EACH}] AS event_keys, len(event_keys) AS record_count"
-            f" FROM ({hunt.sql}) WHERE kind <> 'finding'",
+            f" session_id, event_keys[:{MOST_RECORDS_EACH}] AS event_keys, len(event_keys) AS record_count, place.host"
+            f" FROM ({hunt.sql}) LEFT JOIN computer_name AS place USING (computer) WHERE kind <> 'finding'",
             values,
         )
-        scope = (
-            "FROM report_line LEFT JOIN computer_name AS place USING (computer)"
-            " WHERE $only_host IS NULL OR place.host = $only_host"
-        )
+        scope = "FROM report_line WHERE $only_host IS NULL OR lower(host) = lower($only_host)"
         host = {"only_host": limits["only_host"]}
         self.kinds: list[tuple[str, int]] = connection.execute(
             f"SELECT kind, count(*) {scope} GROUP BY kind ORDER BY kind", host
         ).fetchall()
         self._rows: list[_Row] = connection.execute(
             f"""
-            SELECT event_time, computer, place.host, kind, user_name, text, session_id, event_keys,
-                record_count FROM (
-                SELECT report_line.*, place.host {scope} ORDER BY {_RANK}, line_number LIMIT {room}
-            ) AS place ORDER BY line_number
+            SELECT event_time, computer, host, kind, user_name, text, session_id, event_keys, record_count
+            FROM (SELECT * {scope} ORDER BY {_RANK}, line_number LIMIT {room}) ORDER BY line_number
             """,
             host,
         ).fetchall()
-        connection.execute("DROP TABLE report_line")
 
     def want(self, picker: RecordPicker) -> None:
         """Asks for the records behind the lines."""

@@ -14,7 +14,7 @@ MOST_SESSIONS = 500
 
 _SCOPE = """
     ($start IS NULL OR {time} >= $start) AND ($end IS NULL OR {time} < $end)
-        AND ($only_host IS NULL OR place.host = $only_host)
+        AND ($only_host IS NULL OR lower(place.host) = lower($only_host))
 """
 _SESSIONS = f"""
     WITH witness AS (

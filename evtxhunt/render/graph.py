@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from evtxhunt.model import Report
 from evtxhunt.render.markup import label_text
+from evtxhunt.triage_model import Triage
 
 _NODE_WIDTH, _NODE_HEIGHT = 150, 46
 _COLUMN_GAP, _ROW_GAP = 190, 34
@@ -72,7 +73,7 @@ class _Way:
     is_failed: bool
 
 
-def make_graph(report: Report, host_of: Mapping[str, str]) -> Graph:
+def make_graph(report: Report | Triage, host_of: Mapping[str, str]) -> Graph:
     """The graph of the report's sessions and hops; hosts are named as the collection names them."""
     ways = _ways(report, host_of)
     names, left_out = _chosen_names(ways)
@@ -116,7 +117,7 @@ def make_graph(report: Report, host_of: Mapping[str, str]) -> Graph:
     )
 
 
-def _ways(report: Report, host_of: Mapping[str, str]) -> list[_Way]:
+def _ways(report: Report | Triage, host_of: Mapping[str, str]) -> list[_Way]:
     """Sessions, and hops that became no session, by source, target and account, in the order of time."""
 
     def host(computer: str | None) -> str:

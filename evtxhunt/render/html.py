@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from evtxhunt.errors import EvtxhuntError
@@ -70,16 +71,19 @@ def render_html(report: Report, templates: Path | Sequence[Path]) -> str:
     findings = order_findings(report.findings)
     overview = make_overview(report, findings)
     spans = blind_spans(report.channels, report.coverage)
-    timeline = make_timeline(findings, report.channels, clock, Picture(report.sessions, report.hops, spans, host_of))
+    # A forged record may have no time, and so has what it alone shows.
+    sessions = [session for session in report.sessions if session.start_time is not None]
+    hops = [hop for hop in report.hops if hop.event_time is not None]
+    timeline = make_timeline(findings, report.channels, clock, Picture(sessions, hops, spans, host_of))
     graph = make_graph(report, host_of)
     starts, blocks = pack_blocks([record.event_data for record in report.records])
     offsets = clock_offsets(report.skews, host_of)
     data = page_data(report, findings, overview.hosts, timeline, spans, graph, starts, offsets)
-    style = _read_assets(templates, _STYLES)
-    script = _read_assets(templates, _SCRIPTS)
+    style = read_assets(templates, _STYLES)
+    script = read_assets(templates, _SCRIPTS)
     # One function around all files: they share their names, and the page's window sees none of them.
     script = f'(async () => {{\n"use strict";\n{script}}})();\n'
-    environment = _make_environment(templates, clock, host_of, list(offsets))
+    environment = make_environment(templates, clock, host_of, list(offsets))
     try:
         return environment.get_template("report.html.j2").render(
             report=report,
@@ -98,7 +102,7 @@ def render_html(report: Report, templates: Path | Sequence[Path]) -> str:
             levels=WORST_FIRST,
             evidence_sha256=data["case"],
             zones=time_zones(report.time_zone),
-            policy=_content_security_policy(style, script),
+            policy=content_security_policy(style, script),
             style=Markup(style),
             script=Markup(script),
             data=compress(data),
@@ -112,9 +116,28 @@ def render_html(report: Report, templates: Path | Sequence[Path]) -> str:
         ) from error
 
 
-def _make_environment(
+class _CompiledTemplates(BytecodeCache):
+    """Compiling them takes as long as rendering a small report: of a fleet it is done once. Jinja2 sees edits."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._by_key:
+            bucket.bytecode_from_string(self._by_key[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._by_key[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _CompiledTemplates()
+
+
+def make_environment(
     templates: Path | Sequence[Path], clock: Clock, host_of: Mapping[str, str], hosts: Sequence[str]
 ) -> Environment:
+    """Escapes everything; its filters show log text, times of `clock`, and computers by their hosts."""
+
     def show_time(value: datetime | None, host: str | None = None) -> Markup:
         if value is None:
             return UNKNOWN
@@ -130,6 +153,7 @@ def _make_environment(
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        bytecode_cache=_COMPILED,
     )
     environment.filters.update(
         show=show_text,
@@ -147,7 +171,8 @@ def _make_environment(
     return environment
 
 
-def _read_assets(templates: Path | Sequence[Path], names: Sequence[str]) -> str:
+def read_assets(templates: Path | Sequence[Path], names: Sequence[str]) -> str:
+    """The files one after another, for one element of a page. Raises EvtxhuntError."""
     folders = [templates] if isinstance(templates, Path) else templates
     try:
         paths = [
@@ -169,7 +194,8 @@ def _shown(templates: Path | Sequence[Path]) -> str:
     return str(templates) if isinstance(templates, Path) else ", ".join(map(str, templates))
 
 
-def _content_security_policy(style: str, script: str) -> str:
+def content_security_policy(style: str, script: str) -> str:
+    """Lets this style and this script alone take effect."""
     return "; ".join(
         (
             "default-src 'none'",

@@ -94,7 +94,8 @@ def _entry(grave: Sequence[ReportFinding]) -> Iterator[Sentence]:
 def _sessions(sessions: Sequence[ReportSession], count: int, places: Mapping[str, str]) -> Iterator[Sentence]:
     if not sessions:
         return
-    first, last = sessions[0], max(sessions, key=lambda session: session.start_time)
+    # One that only a forged record without a time shows is no last one.
+    first, last = sessions[0], max(sessions, key=lambda session: session.start_time or datetime.min)
     high = sum(session.confidence == "high" for session in sessions)
     pieces = [
         _text(

@@ -1,0 +1,142 @@
+"""Shelves that are hostile: names, limits, full disks, folders in the wrong place."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from evtxhunt.pipeline.shelf import file_name
+from samples.evtx_writer import build_log
+from tests.faults.hostile import BOMBS
+from tests.hostile_events import hostile_log
+from tests.logs import make_records
+from tests.triage.shelves import hosts, states, told, triage, write_log
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="triage forks")
+
+NAMES = (
+    "\x1b[2J\u202e",
+    "<img src=x onerror=alert(1)>",
+    "'; DROP TABLE event; --",
+    '{"a": "\\',
+    "..hidden",
+    "%s%n{0}",
+    "a\nb",
+    "x" * 255,
+)
+
+
+def test_names_of_collections_can_be_anything(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    for number, name in enumerate(NAMES):
+        write_log(shelf, f"{name}/s.evtx", f"WS{number}")
+    (shelf / os.fsdecode(b"\xff\xfe")).mkdir()
+    (shelf / os.fsdecode(b"\xff\xfe") / "s.evtx").write_bytes(build_log(make_records(5, "WSB")))
+    result = triage(shelf, output)
+    assert result.returncode == 0, result.stderr
+    shown = result.stdout + result.stderr
+    assert not [sign for sign in shown if sign < " " and sign != "\n"]
+    assert {Path(item["path"]).name for item in told(output)["collections"]} == {*NAMES, "\\xff\\xfe"}
+    assert hosts(output)["WS0"] == [NAMES[0]] and hosts(output)["WSB"] == ["\\xff\\xfe"]
+
+
+def test_names_of_hosts_can_be_anything_and_stay_in_the_folder(tmp_path: Path) -> None:
+    computers = [
+        "../../evil",
+        "a/b",
+        "A\\B",
+        "con",
+        "<script>",
+        "x" * 200,
+        "..",
+        "\x07",
+        "é",
+        "E",
+        "=cmd|' /C calc'!A0",
+    ]
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    for number, computer in enumerate(computers):
+        write_log(shelf, f"{number:02}/s.evtx", computer)
+    (shelf / "hostile").mkdir()
+    (shelf / "hostile" / "s.evtx").write_bytes(hostile_log())
+    result = triage(shelf, output)
+    # 4: some detections do not take forged records without a time, which is told.
+    assert result.returncode in (0, 4) and "Traceback" not in result.stderr, result.stderr
+    found = told(output)["hosts"]
+    names = [Path(item["report"]).name for item in found]
+    assert len(set(names)) == len(found) == len(computers) + 1
+    assert sorted(path.name for path in (output / "hosts").iterdir()) == sorted(names)
+    assert all(len(name.encode()) < 120 and name.isascii() for name in names)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "shelf"]
+    text = (output / "hosts.csv").read_text(encoding="utf-8")
+    assert "'=cmd|" in text  # no formula
+
+
+def test_file_names_are_safe_and_differ() -> None:
+    assert file_name("WS01.example.test") == "ws01.example.test"
+    for name in ("..", "a/b", "a\\b", "con", "NUL.x", ".hidden", "x" * 300, "é", "", "a\x00b"):
+        assert file_name(name) != name
+        assert not set(file_name(name)) - set("abcdefghijklmnopqrstuvwxyz0123456789._-")
+    assert len({file_name(name) for name in ("a/b", "a\\b", "a:b", "a_b")}) == 4
+
+
+def test_runaway_collection_is_stopped_and_the_rest_goes_on(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    write_log(shelf, "good/s.evtx", "A")
+    write_log(shelf, "slow/b.evtx", "B")
+    (shelf / "slow" / "bomb.evtx").write_bytes(BOMBS["1000 cubed"])
+    os.mkfifo(shelf / "slow" / "pipe.evtx")
+    result = triage(shelf, output, "--time-limit", "3")
+    assert result.returncode == 4
+    assert states(output) == {"good": ("complete", None), "slow": ("failed", "not read within 3 s")}
+    assert "allow more with --time-limit" in result.stderr
+    assert set(hosts(output)) == {"A"}
+    # With time enough the chunk alone is given up, and the same folder is completed.
+    assert triage(shelf, output).returncode == 4
+    assert states(output)["slow"] == ("incomplete", "1 files unreadable, the first: not a regular file")
+    assert {"A", "B"} <= set(hosts(output))
+
+
+def test_folder_that_is_not_ours_is_refused_untouched(tmp_path: Path) -> None:
+    write_log(tmp_path / "shelf", "a/s.evtx", "A")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "precious").write_text("x")
+    result = triage(tmp_path / "shelf", tmp_path / "out")
+    assert result.returncode == 3
+    assert result.stderr == f"error: {tmp_path}/out: is not empty and no folder of a triage; give -o another one\n"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["precious"]
+
+
+def test_folder_on_the_shelf_is_no_collection_and_within_one_is_refused(tmp_path: Path) -> None:
+    write_log(tmp_path, "a/s.evtx", "A")
+    for _ in range(2):
+        assert triage(tmp_path, tmp_path / "out").returncode == 0
+        assert set(states(tmp_path / "out")) == {"a"}
+    result = triage(tmp_path, tmp_path / "a" / "out")
+    assert result.returncode == 3
+    assert "lies within the collection" in result.stderr and not (tmp_path / "a" / "out").exists()
+
+
+def test_full_disk_is_one_line_and_the_folder_goes_on_with_room(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    write_log(shelf, "a/s.evtx", "A", 20_000)
+    result = triage(shelf, output, before="ulimit -f 200")  # 512-byte blocks
+    assert result.returncode == 3
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1, result.stderr
+    result = triage(shelf, output)
+    assert result.returncode == 0, result.stderr
+    assert told(output)["events"] == 20_000
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_unreadable_collection_is_told(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    write_log(shelf, "a/s.evtx", "A")
+    write_log(shelf, "b/s.evtx", "B")
+    (shelf / "b").chmod(0)
+    try:
+        assert triage(shelf, output).returncode == 4
+    finally:
+        (shelf / "b").chmod(0o700)
+    assert states(output)["b"] == ("no logs", "unreadable: Permission denied")

@@ -1,0 +1,196 @@
+"""`triage`: a shelf in, a ranked list out; hosts are named right, and what cannot be read is told."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from evtxhunt.pipeline.ingest import ingest
+from evtxhunt.pipeline.query import detect, load_query_set
+from evtxhunt.pipeline.report import ReportOptions, write_report
+from samples.bulk import write_weeks
+from tests.faults.killed import differing_tables, write_logs
+from tests.logs import rows
+from tests.triage.shelves import contents, hosts, states, told, triage, write_demo, write_log
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="triage forks")
+
+
+def ingest_directly(shelf: Path) -> Path:
+    """A case of the same collections, made by `ingest` of one after the other."""
+    case = shelf.parent / "direct.duckdb"
+    for collection in sorted(shelf.iterdir()):
+        ingest([collection], case, is_host_from_folders=False)
+    return case
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's hosts, triaged: shelf, and out."""
+    folder = tmp_path_factory.mktemp("demo")
+    write_demo(folder / "shelf")
+    result = triage(folder / "shelf", folder / "out")
+    assert result.returncode == 0, result.stderr
+    assert "5 hosts; collections: 5 complete" in result.stderr
+    return folder
+
+
+def test_hosts_are_ranked_by_a_score_whose_parts_add_up(demo: Path) -> None:
+    found = told(demo / "out")["hosts"]
+    assert [(host["name"].split(".")[0], host["score"], host["verdict"]) for host in found] == [
+        ("SRV02", 940, "evidence"),
+        ("SRV03", 245, "evidence"),
+        ("WS07", 200, "evidence"),
+        ("DC01", 85, "evidence"),
+        ("OLD01", 0, "not logged"),
+    ]
+    assert all(sum(part["points"] for part in host["parts"]) == host["score"] for host in found)
+    assert [(part["points"], part["text"]) for part in found[1]["parts"]] == [
+        (100, "high: Second hop with credentials given inside the session"),
+        (60, "second hop: reached from SRV02.corp.example.test"),
+        (60, "second hop: went on to DC01.corp.example.test"),
+        (25, "medium: Program started through PowerShell Remoting or winrs"),
+    ]
+
+
+def test_sessions_and_hops_between_hosts_are_those_of_one_case_over_all(demo: Path) -> None:
+    ways = [(hop["source"], hop["via"], hop["target"]) for hop in told(demo / "out")["hops"]]
+    short = [tuple(name and name.split(".")[0] for name in way) for way in ways]
+    assert short == [("ws07", "srv02", "srv03"), ("srv02", "srv03", "dc01")]
+
+
+def test_the_case_is_row_for_row_that_of_an_ingest_of_each_collection_in_order(demo: Path) -> None:
+    case = ingest_directly(demo / "shelf")
+    assert rows(case, "SELECT count(*) FROM event") == [(912,)]
+    detect(case, load_query_set())
+    assert differing_tables(case, demo / "out" / "case.duckdb") == []
+
+
+def test_copies_damage_and_conflicts_across_collections_are_those_of_an_ingest(tmp_path: Path) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    write_logs(shelf / "a")
+    write_logs(shelf / "c")  # every log of `a` once more
+    write_log(shelf, "b/early.evtx", "WS000.example.test", 9)  # records of a log of `a`, and more
+    write_log(shelf, "d/other.evtx", "WS000.example.test", 4, "other")  # other records of the same numbers
+    assert triage(shelf, tmp_path / "out").returncode == 4
+    case = ingest_directly(shelf)
+    detect(case, load_query_set())
+    assert rows(case, "SELECT count(*) FROM event_conflict") == [(4,)]
+    assert rows(case, "SELECT count(*) > 500, count(DISTINCT source_file_id) > 100 FROM event_copy") == [(True, True)]
+    assert differing_tables(case, tmp_path / "out" / "case.duckdb") == []
+
+
+def test_a_hosts_report_is_the_one_that_report_writes(demo: Path) -> None:
+    text = write_report(demo / "out" / "case.duckdb", load_query_set(), ReportOptions(host="WS07.corp.example.test"))
+    assert (demo / "out" / "hosts" / "ws07.corp.example.test.html").read_text(encoding="utf-8") == text
+    assert "SRV02/Security.evtx" not in text  # a log that neither holds its records nor is cited
+
+
+def test_csv_and_manifest_are_for_machines(demo: Path) -> None:
+    with (demo / "out" / "hosts.csv").open(encoding="utf-8", newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    assert [(line["score"], line["high"], line["hops_in"]) for line in lines][:2] == [
+        ("940", "8", "0"),
+        ("245", "1", "1"),
+    ]
+    with (demo / "out" / "findings.csv").open(encoding="utf-8", newline="") as stream:
+        findings = list(csv.DictReader(stream))
+    assert len(findings) == 46
+    assert all(finding["records"] for finding in findings)
+    manifest = json.loads((demo / "out" / "manifest.json").read_text())
+    assert [run["command"] for run in manifest["runs"]] == ["ingest"] * 5 + ["detect"]
+    assert "wall_clock_of_runs" not in manifest
+
+
+def test_again_reads_nothing_anew_and_writes_the_same(demo: Path) -> None:
+    before = contents(demo / "out")
+    result = triage(demo / "shelf", demo / "out")
+    assert result.returncode == 0, result.stderr
+    assert contents(demo / "out") == before
+    assert rows(demo / "out" / "case.duckdb", "SELECT count(*) FROM run") == [(6,)]
+
+
+def test_what_comes_later_is_added(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    write_log(shelf, "b/s.evtx", "B")
+    assert triage(shelf, output).returncode == 0
+    write_log(shelf, "a/s.evtx", "A")
+    assert triage(shelf, output).returncode == 0
+    assert hosts(output) == {"A": ["a"], "B": ["b"]}
+
+
+def test_one_host_in_two_collections_and_two_hosts_in_one_are_kept_right(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    write_log(shelf, "first/s.evtx", "WS01.example.test")
+    write_log(shelf, "second/s.evtx", "ws01.EXAMPLE.test", 7, "later")  # the same, written in another way
+    write_log(shelf, "both/one/s.evtx", "SRV01.example.test")
+    write_log(shelf, "both/two/s.evtx", "SRV01.other.test", 3)  # another computer of the same short name
+    write_log(shelf, "copy/s.evtx", "SRV01.other.test", 3)  # the same file once more
+    result = triage(shelf, output)
+    assert result.returncode == 0, result.stderr
+    assert hosts(output) == {
+        "SRV01.example.test": ["both"],
+        "SRV01.other.test": ["both"],
+        "WS01.example.test": ["first", "second"],
+    }
+    assert {item["name"]: item["events"] for item in told(output)["hosts"]}["WS01.example.test"] == 12
+    collections = {Path(item["path"]).name: item for item in told(output)["collections"]}
+    assert collections["both"]["hosts"] == ["SRV01.example.test", "SRV01.other.test"]
+    assert (collections["copy"]["logs"], collections["copy"]["state"]) == (1, "complete")
+
+
+def test_a_path_that_holds_logs_directly_is_one_collection(tmp_path: Path) -> None:
+    write_log(tmp_path, "host/s.evtx", "A")
+    write_log(tmp_path, "host/more/s.evtx", "B")
+    assert triage(tmp_path / "host", tmp_path / "out").returncode == 0
+    assert hosts(tmp_path / "out") == {"A": ["host"], "B": ["host"]}
+
+
+def test_bad_collections_are_told_and_stop_no_other(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    write_log(shelf, "a-good/s.evtx", "A")
+    write_log(shelf, "z-good/s.evtx", "Z")
+    (shelf / "sha256sums.txt").write_text("notes of the collector")
+    (shelf / "image.zip").write_bytes(b"no archive at all")
+    (shelf / "empty").mkdir()
+    (shelf / "other").mkdir()
+    (shelf / "other" / "readme").write_text("nothing")
+    write_log(shelf, "cut/s.evtx", "C", 100)
+    log = shelf / "cut" / "s.evtx"
+    log.write_bytes(log.read_bytes()[: 4096 + 5000])
+    result = triage(shelf, output)
+    assert result.returncode == 4
+    assert states(output) == {
+        "a-good": ("complete", None),
+        "cut": ("incomplete", "1 damaged logs, 90 records in them could not be read"),
+        "empty": ("no logs", "no event log in it"),
+        "image.zip": ("no logs", "not an event log"),
+        "other": ("no logs", "no event log among 1 files"),
+        "sha256sums.txt": ("no evidence", "not an event log"),
+        "z-good": ("complete", None),
+    }
+    assert f"INCOMPLETE {shelf}/cut: 1 damaged logs" in result.stderr
+    assert set(hosts(output)) == {"A", "C", "Z"}
+
+
+def test_quiet_hosts_are_told_from_hosts_that_were_not_logged(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    write_weeks(shelf, 4, events=1)
+    write_log(shelf, "X/s.evtx", "X")
+    assert triage(shelf, output, "--fail-on", "high").returncode == 0
+    found = {item["name"].split(".")[0]: (item["score"], item["verdict"]) for item in told(output)["hosts"]}
+    # PowerShell wrote nothing on two of them: whether it was not used or not logged cannot be told.
+    blind = dict.fromkeys(("D000", "W000", "X"), (0, "not logged"))
+    assert found == dict.fromkeys(("A000", "S0000"), (0, "quiet")) | blind
+    page = (output / "index.html").read_text(encoding="utf-8")
+    words = "System, Windows PowerShell, Microsoft-Windows-WinRM/Operational"
+    assert words in page
+
+
+def test_fail_on_tells_findings_by_the_exit_status(tmp_path: Path) -> None:
+    write_demo(tmp_path / "shelf")
+    assert triage(tmp_path / "shelf", tmp_path / "out", "--fail-on", "HIGH").returncode == 1
+    assert triage(tmp_path / "shelf", tmp_path / "out", "--fail-on", "critical").returncode == 0
