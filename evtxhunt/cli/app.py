@@ -9,7 +9,15 @@ from typer.core import TyperGroup
 
 from evtxhunt import __version__
 from evtxhunt.case_file import interrupts_as_such
-from evtxhunt.cli import case_commands, export_command, query_commands, report_commands, session_commands, sql_command
+from evtxhunt.cli import (
+    case_commands,
+    detect_command,
+    export_command,
+    query_commands,
+    report_commands,
+    session_commands,
+    sql_command,
+)
 from evtxhunt.cli.output import EXIT_ERROR, say
 from evtxhunt.errors import EvtxhuntError
 from evtxhunt.render.terminal import escape_terminal
@@ -62,6 +70,7 @@ def _options(
 
 case_commands.add_to(app)
 report_commands.add_to(app)
+detect_command.add_to(app)
 query_commands.add_to(app)
 session_commands.add_to(app)
 export_command.add_to(app)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import duckdb
 
+from evtxhunt.case_file import COUNTED, holds_recovered
 from evtxhunt.sigma.logsource import Place
 
-# Slack and carved records may be copies out of their time: left out of detections unless they are asked for.
-EVENTS_SQL = "(FROM event WHERE origin IN ('live', 'rescued'))"
+# The events that rules are asked of: a view that choose_events() makes.
+EVENTS = "memory.main.sigma_event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,19 @@ def normal_name(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.lower())
 
 
+def choose_events(connection: duckdb.DuckDBPyConnection, *, include_recovered: bool) -> None:
+    """Makes the view of events: records from slack and carved ones may be out of their time, and are asked for."""
+    which = "" if include_recovered or not holds_recovered(connection) else f" WHERE {COUNTED}"
+    connection.execute(f"CREATE OR REPLACE VIEW {EVENTS} AS FROM evtxhunt_case.event{which}")
+
+
 def read_catalogue(connection: duckdb.DuckDBPyConnection) -> Catalogue:
     """Reads the names from all events of the case. Only rows with an object in event_data are walked: they are few."""
     rows = connection.execute(
         f"""
         SELECT channel, event_id, CASE WHEN is_nested THEN json_structure(event_data)::VARCHAR
             ELSE to_json(json_keys(event_data))::VARCHAR END AS shape, count(*)
-        FROM (SELECT *, contains(event_data, ':{{') OR contains(event_data, ':[') AS is_nested FROM {EVENTS_SQL})
+        FROM (SELECT *, contains(event_data, ':{{') OR contains(event_data, ':[') AS is_nested FROM {EVENTS})
         GROUP BY ALL ORDER BY ALL
         """
     ).fetchall()

@@ -8,7 +8,7 @@ import duckdb
 
 from evtxhunt.case_file import DISK_ERRORS
 from evtxhunt.model import Finding, OnStep, RuleRun, RuleState, no_step
-from evtxhunt.sigma.catalogue import read_catalogue
+from evtxhunt.sigma.catalogue import choose_events, read_catalogue
 from evtxhunt.sigma.correlation import CorrelationRunner, fields_read
 from evtxhunt.sigma.engine_sql import Hits, rule_error
 from evtxhunt.sigma.findings import about, findings_of
@@ -53,6 +53,7 @@ class RuleRunner:
     make_engine: Callable[[duckdb.DuckDBPyConnection], Engine]
     left_out: frozenset[str] = frozenset()  # rule_id of those that were not asked for
     slice_events: int = SLICE_EVENTS
+    include_recovered: bool = False  # records from slack and carved ones
     on_step: OnStep = no_step
     _tallies: dict[str, _Tally] = field(default_factory=dict)
     _hidden: frozenset[str] = frozenset()  # rules whose hits serve correlations only
@@ -63,6 +64,7 @@ class RuleRunner:
         self._hidden = frozenset(rule_id for item in correlations if not item.generates for rule_id in item.rules)
         self.connection.execute(MACROS_SQL)
         self.on_step("fields")
+        choose_events(self.connection, include_recovered=self.include_recovered)
         tables = plan_tables(read_catalogue(self.connection), self.sources, rules, fields_read(correlations))
         for rule in rules:
             if rule.source not in tables:

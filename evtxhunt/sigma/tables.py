@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from evtxhunt.event_columns import text_columns
-from evtxhunt.sigma.catalogue import EVENTS_SQL, Catalogue, EventKind, FieldPath, find_paths, normal_name
+from evtxhunt.sigma.catalogue import EVENTS, Catalogue, EventKind, FieldPath, find_paths, normal_name
 from evtxhunt.sigma.logsource import FieldForm, LogSources, Place
 from evtxhunt.sigma.model import LogSource, Rule
 from evtxhunt.sigma.predicate import Exists, Network, fields_of, leaves
@@ -221,7 +221,7 @@ def _select(place: Place, kinds: tuple[EventKind, ...], columns: dict[str | None
     before = (
         f"SELECT event_key, event_time, host, computer, event_id, {_user_sql(user)} AS user_name,"
         f" {', '.join(shown) or 'NULL AS o0'}"
-        f" FROM (SELECT *, {reader.taken_sql} AS taken FROM {EVENTS_SQL} WHERE"
+        f" FROM (SELECT *, {reader.taken_sql} AS taken FROM {EVENTS} WHERE"
     )
     return before, f"AND {_kinds_sql(kinds)})" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
 
