@@ -88,7 +88,7 @@ def ingest_all(folder: Path, case: Path) -> dict[str, Any]:
     detect(uncorrelated, query_set)
     whole = time.perf_counter() - started
     started = time.perf_counter()
-    runs = detect(uncorrelated, query_set)
+    runs = detect(uncorrelated, query_set).runs
     again = time.perf_counter() - started
     slowest = sorted(runs, key=lambda run: -run.seconds)[:5]
     return {

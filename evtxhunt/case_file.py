@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from evtxhunt.errors import CaseError
+from evtxhunt.errors import CaseError, QueryTimeoutError
 
 SCHEMA_VERSION = 3
 
@@ -32,6 +33,27 @@ def connect_case(path: Path, memory_limit: str, *, write: bool = False) -> duckd
     except CaseError:
         connection.close()
         raise
+    return _locked(connection)
+
+
+def connect_scratch(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    """A connection that reads the case and can make tables in the database `memory`, which all its cursors see.
+
+    Neither reaches files, the network or settings. Raises CaseError as `connect_case` does.
+    """
+    if not path.exists():
+        raise CaseError(f"{path}: no such case; make it with: evtxhunt ingest EVIDENCE --case {path}")
+    connection = _attach(path, memory_limit, "READ_ONLY")
+    try:
+        check_schema(connection, path)
+    except CaseError:
+        connection.close()
+        raise
+    connection.execute("SET search_path = 'memory.main,evtxhunt_case.main'")
+    return _locked(connection)
+
+
+def _locked(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -69,10 +91,14 @@ def attach_case(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
     By ATTACH, which alone takes a row group size: another size than that of the ingest would make DuckDB write all
     events anew at the next checkpoint, twice as large (measured). Raises CaseError.
     """
+    return _attach(path, memory_limit, f"ROW_GROUP_SIZE {_ROW_GROUP_SIZE}")
+
+
+def _attach(path: Path, memory_limit: str, options: str) -> duckdb.DuckDBPyConnection:
     with _case_errors(path):
         connection = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": f"{path}.tmp"})
         quoted = str(path).replace("'", "''")
-        connection.execute(f"ATTACH '{quoted}' AS evtxhunt_case (ROW_GROUP_SIZE {_ROW_GROUP_SIZE})")
+        connection.execute(f"ATTACH '{quoted}' AS evtxhunt_case ({options})")
         connection.execute("USE evtxhunt_case")
         connection.execute(_NO_PROGRESS_BAR)
         return connection
@@ -138,6 +164,23 @@ def is_locked(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+@contextmanager
+def deadline(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
+    """Interrupts what runs on the connection after so many seconds. Raises QueryTimeoutError then."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise QueryTimeoutError(f"stopped after {seconds:g} s; allow more with --timeout or ask for less") from error
+    finally:
+        timer.cancel()
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Runs query files on a case: prepares the connection, keeps the deadline, turns rows into findings."""
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +11,8 @@ from functools import cached_property
 import duckdb
 import pyarrow as pa
 
-from evtxhunt.case_file import COUNTED, DISK_ERRORS, holds_recovered, interrupts_as_such
-from evtxhunt.errors import QueryError, QueryTimeoutError
+from evtxhunt.case_file import COUNTED, DISK_ERRORS, deadline, holds_recovered, interrupts_as_such
+from evtxhunt.errors import QueryError
 from evtxhunt.model import DetectionRun, Finding, OnStep, Query, no_step
 from evtxhunt.query_file import COUNTED_EVENT, DETECTION_COLUMNS, LEVEL_COLUMN, order_views, used_by
 
@@ -98,23 +97,6 @@ def prepare_connection(
             raise
         except duckdb.Error as error:
             raise QueryError(f"{view.path}: {_message(error)}") from error
-
-
-@contextmanager
-def deadline(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
-    """Interrupts what runs on the connection after so many seconds. Raises QueryTimeoutError then."""
-    if seconds is None:
-        yield
-        return
-    timer = threading.Timer(seconds, connection.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except duckdb.InterruptException as error:
-        raise QueryTimeoutError(f"stopped after {seconds:g} s; allow more with --timeout or ask for less") from error
-    finally:
-        timer.cancel()
 
 
 @contextmanager

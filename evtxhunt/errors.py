@@ -33,6 +33,10 @@ class AllowListError(EvtxhuntError):
     """An allow-list breaks its format; the message begins with its path."""
 
 
+class RulesError(EvtxhuntError):
+    """Sigma rules, the table of log sources or placeholders cannot be read; the message begins with the path."""
+
+
 class RedactionKeyError(EvtxhuntError):
     """A redaction key is of another case, is none, or cannot be written."""
 

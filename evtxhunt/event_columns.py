@@ -171,6 +171,11 @@ def content_sql() -> str:
     return f"sha256(to_json(row({columns}, sha256({text}))))"
 
 
+def text_columns() -> dict[str, str]:
+    """Field of event_data -> the column of `event` that repeats its text unchanged."""
+    return {field: column for column, (field, sql) in _HOT_FIELDS.items() if sql == _TEXT}
+
+
 def insert_events_sql() -> str:
     """INSERT into `event` from a registered stream `event_stream` of EVENT_STREAM_SCHEMA."""
     selected = _COLUMNS | {column: sql.format(f'data."{field}"') for column, (field, sql) in _HOT_FIELDS.items()}

@@ -207,6 +207,27 @@ class DetectionRun:
     seconds: float
 
 
+# A rule is not applicable where the case has no events of its log source, or where it lacks a placeholder; and left
+# out where it was not asked for.
+RuleState = Literal["ran", "failed", "not applicable", "left out"]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRun:
+    """How one Sigma rule ended."""
+
+    detection_id: str
+    title: str
+    level: Level
+    sha256: str
+    state: RuleState
+    findings: int | None
+    reason: str | None
+    about: dict[str, object] = field(default_factory=dict)  # what a reader needs to judge it
+    seconds: float = 0.0
+    where: str = ""  # file:line
+
+
 @dataclass(frozen=True, slots=True)
 class ReportFinding:
     """A stored finding as the report shows it; `records` are indexes into Report.records."""
@@ -298,6 +319,7 @@ class ReportDetection:
     findings: int | None
     error: str | None
     sql: str
+    language: str = "SQL"  # of that text; "Sigma" of a rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,3 +418,5 @@ class Report:
     slack_count: int = 0  # events of the case from slack, and carved ones
     carved_count: int = 0
     is_recovered_counted: bool = False  # they are among the events, findings and sessions of this report
+    # Sigma rules by how they ended: "ran" (and found something), "silent", "failed", "not applicable", "left out".
+    rule_counts: tuple[tuple[str, int], ...] = ()

@@ -207,7 +207,7 @@ CREATE TABLE record_span (
 CREATE TABLE finding (
     finding_id BIGINT PRIMARY KEY,      -- 1.. in the order of event_time, detection_id, evidence
     origin VARCHAR NOT NULL,            -- 'query' or 'sigma'
-    detection_id VARCHAR NOT NULL,      -- file stem, or the Sigma rule's UUID
+    detection_id VARCHAR NOT NULL,      -- file stem, or the Sigma rule's UUID, or its file where it has none
     title VARCHAR NOT NULL,
     level VARCHAR NOT NULL,             -- 'informational', 'low', 'medium', 'high', 'critical'; the finding's own
     attack VARCHAR[] NOT NULL,          -- ATT&CK technique ids
@@ -216,7 +216,8 @@ CREATE TABLE finding (
     computer VARCHAR,
     user_name VARCHAR,
     summary VARCHAR NOT NULL,
-    details VARCHAR,                    -- JSON object of the detection's own further columns
+    details VARCHAR,                    -- JSON object of the detection's own further columns; of a Sigma rule
+                                        -- `matched` (field: value) and `rule` (file, sha256, author, licence)
     allowed_reason VARCHAR              -- why it is known to be good (detect --allow); NULL: it is shown
 );
 
@@ -227,12 +228,17 @@ CREATE TABLE finding_evidence (
 
 -- How each detection of the last `detect` ended.
 CREATE TABLE detection_run (
-    detection_id VARCHAR PRIMARY KEY,
+    detection_id VARCHAR PRIMARY KEY,   -- as in finding; of a Sigma file that cannot be read its name
+    origin VARCHAR NOT NULL,            -- 'query' or 'sigma'
     title VARCHAR NOT NULL,
     level VARCHAR NOT NULL,             -- of the detection; its findings may have another
-    sha256 VARCHAR NOT NULL,            -- of the query file
-    findings BIGINT,                    -- NULL: it failed
-    error VARCHAR
+    sha256 VARCHAR NOT NULL,            -- of the query or rule file
+    state VARCHAR NOT NULL,             -- 'ran', 'failed'; of a Sigma rule also 'not applicable': the case holds no events
+                                        -- of its log source or it lacks a placeholder, and 'left out': not asked for
+    findings BIGINT,                    -- NULL: it did not run to its end
+    error VARCHAR,                      -- why it failed; of a rule with file and line
+    reason VARCHAR,                     -- why it is not applicable or left out
+    about VARCHAR USING COMPRESSION zstd  -- JSON of a Sigma rule: file, author, licence, ...; with findings its text, too
 );
 
 -- What scripts and command lines hide, layer by layer, made by `detect` from the view encoded_text. The text itself

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,8 +19,9 @@ from evtxhunt.case_file import COUNTED, SCHEMA_VERSION, attach_case, check_schem
 from evtxhunt.duplicates import merge_duplicates
 from evtxhunt.errors import CaseError
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA, insert_events_sql, written_time_sql
+from evtxhunt.finding_rows import finding_batch, run_table
 from evtxhunt.log_model import ChunkAccount, LogAccount, ParseFailure, RecoveredRecord
-from evtxhunt.model import ChannelCount, DetectionRun, SeenBefore, SkippedFile, SourceFile
+from evtxhunt.model import ChannelCount, DetectionRun, RuleRun, SeenBefore, SkippedFile, SourceFile
 from evtxhunt.resources import schema_sql
 
 _RENDERED = "(parsed + rescued + coalesce(slack, 0) + coalesce(carved, 0))"
@@ -297,31 +299,46 @@ class CaseStore:
         ).fetchall()
         return tuple(ChannelCount(*row) for row in rows)
 
-    def replace_findings(self, runs: Sequence[DetectionRun]) -> None:
-        """Puts the findings of these runs in place of all earlier ones of origin 'query', in one transaction."""
-        found = sorted(
-            (finding for run in runs for finding in run.findings or ()),
-            key=lambda finding: (finding.event_time or datetime.max, finding.detection_id, finding.evidence),
-        )
+    def replace_findings(
+        self,
+        runs: Sequence[DetectionRun],
+        rule_runs: Sequence[RuleRun] = (),
+        rule_findings: Iterable[pa.RecordBatch] = (),
+    ) -> None:
+        """Puts these findings in place of all earlier ones, in one transaction.
+
+        `rule_findings` are batches of FINDING_SCHEMA; those of rules that failed are left out.
+        """
+        failed = [run.detection_id for run in rule_runs if run.state == "failed"]
+        self.connection.execute("CREATE OR REPLACE TEMP TABLE found AS SELECT *, 0 AS place FROM finding LIMIT 0")
+        self.connection.execute("ALTER TABLE found ADD COLUMN evidence BIGINT[]")
+        found = (finding for run in runs for finding in run.findings or ())
+        for batch in chain((finding_batch(list(found), "query"),), rule_findings):
+            self.connection.register("rows_to_insert", batch)
+            # Of findings that tie in all that orders them, the one made first comes first.
+            self.connection.execute(
+                "INSERT INTO found BY NAME SELECT *, 0 AS finding_id, (SELECT count(*) FROM found)"
+                " + row_number() OVER () AS place FROM rows_to_insert WHERE NOT list_contains(?, detection_id)",
+                [failed],
+            )
+            self.connection.unregister("rows_to_insert")
         with self.transaction():
             for table in ("finding_evidence", "finding", "detection_run"):
                 self.connection.execute(f"DELETE FROM {table}")
-            self._insert_arrow("finding", _finding_table(found))
-            self._insert_arrow("finding_evidence", _evidence_table(found))
-            self.connection.executemany(
-                "INSERT INTO detection_run VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    [
-                        run.query.id,
-                        run.query.title,
-                        run.query.level or "informational",  # a correlated table has none
-                        run.query.sha256,
-                        None if run.findings is None else len(run.findings),
-                        run.error,
-                    ]
-                    for run in runs
-                ],
+            self.connection.execute(
+                "CREATE OR REPLACE TEMP TABLE numbered AS SELECT * REPLACE (row_number() OVER"
+                " (ORDER BY event_time NULLS LAST, detection_id, evidence, place) AS finding_id) FROM found"
             )
+            self.connection.execute(
+                "INSERT INTO finding SELECT * EXCLUDE (place, evidence) FROM numbered ORDER BY finding_id"
+            )
+            self.connection.execute(
+                "INSERT INTO finding_evidence SELECT finding_id, unnest(evidence) AS event_key FROM numbered"
+                " ORDER BY finding_id, event_key"
+            )
+            self._insert_arrow("detection_run", run_table(runs, rule_runs))
+        self.connection.execute("DROP TABLE found")
+        self.connection.execute("DROP TABLE numbered")
 
     def _insert_arrow(self, table: str, rows: pa.Table) -> None:
         self.connection.register("rows_to_insert", rows)
@@ -396,39 +413,6 @@ def _interrupting(stream: _RaisingStream) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if stream.is_interrupted:
         raise KeyboardInterrupt
-
-
-def _finding_table(found: Sequence[Any]) -> pa.Table:
-    return pa.table(
-        {
-            "finding_id": pa.array(range(1, len(found) + 1), pa.int64()),
-            "origin": pa.array(["query"] * len(found), pa.string()),
-            "detection_id": pa.array([item.detection_id for item in found], pa.string()),
-            "title": pa.array([item.title for item in found], pa.string()),
-            "level": pa.array([item.level for item in found], pa.string()),
-            "attack": pa.array([list(item.attack) for item in found], pa.list_(pa.string())),
-            "event_time": pa.array([item.event_time for item in found], pa.timestamp("us")),
-            "host": pa.array([item.host for item in found], pa.string()),
-            "computer": pa.array([item.computer for item in found], pa.string()),
-            "user_name": pa.array([item.user_name for item in found], pa.string()),
-            "summary": pa.array([item.summary for item in found], pa.string()),
-            "details": pa.array(
-                [json.dumps(item.details, sort_keys=True, default=str) if item.details else None for item in found],
-                pa.string(),
-            ),
-            "allowed_reason": pa.array([item.allowed_reason for item in found], pa.string()),
-        }
-    )
-
-
-def _evidence_table(found: Sequence[Any]) -> pa.Table:
-    pairs = [(number, key) for number, item in enumerate(found, start=1) for key in item.evidence]
-    return pa.table(
-        {
-            "finding_id": pa.array([number for number, _ in pairs], pa.int64()),
-            "event_key": pa.array([key for _, key in pairs], pa.int64()),
-        }
-    )
 
 
 def _now() -> datetime:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ from tests.conftest import REPOSITORY
 from tests.detection_table import detection_table, shown_table
 from tests.logs import make_log
 
+SIGMA_RULE = """title: Log cleared
+logsource: {product: windows, service: security}
+detection: {selection: {EventID: 1102}, condition: selection}
+"""
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 # Indented lines are commands; what follows two spaces and # is a comment.
 COMMANDS = [re.sub(r"\s{2,}#.*", "", line).strip() for line in re.findall(r"^ {4}(evtxhunt .*)$", README, re.MULTILINE)]
@@ -34,6 +39,8 @@ def test_command_of_the_readme_works(command: str, case: Path, tmp_path: Path, m
         write_logs(tmp_path / "damaged", is_small_only=True)
     if "memory.raw" in command:
         (tmp_path / "memory.raw").write_bytes(bytes(1000) + make_log(3)[4096:])
+    with zipfile.ZipFile(tmp_path / "sigma_all_rules.zip", "w") as archive:  # in place of SigmaHQ's
+        archive.writestr("rules/windows/rule.yml", SIGMA_RULE)
     arguments = shlex.split(command.replace("/evidence", str(REPOSITORY / "samples" / "demo")))[1:]
     # `sql` without SQL reads it from stdin where there is no terminal.
     result = CliRunner().invoke(app, arguments, input="SELECT 1" if arguments == ["sql"] else None)

@@ -11,6 +11,7 @@ from evtxhunt import __version__
 from evtxhunt.case_file import interrupts_as_such
 from evtxhunt.cli import (
     case_commands,
+    detect_command,
     export_command,
     query_commands,
     report_commands,
@@ -70,6 +71,7 @@ def _options(
 
 case_commands.add_to(app)
 report_commands.add_to(app)
+detect_command.add_to(app)
 query_commands.add_to(app)
 session_commands.add_to(app)
 export_command.add_to(app)

@@ -1,6 +1,5 @@
-"""Commands about query files: detect, query, lint."""
+"""Commands about query files: query, lint."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,6 @@ from evtxhunt.cli.output import (
     DEFAULT_CASE,
     DEFAULT_MEMORY,
     EXIT_FINDINGS,
-    EXIT_INCOMPLETE,
     CaseOption,
     Format,
     FormatOption,
@@ -24,16 +22,13 @@ from evtxhunt.cli.output import (
     say_all,
     write_rows,
 )
-from evtxhunt.cli.progress import StepBar, correlate_with_bar
-from evtxhunt.model import LEVELS, Level, Query
+from evtxhunt.cli.progress import correlate_with_bar
+from evtxhunt.model import Query
+from evtxhunt.pipeline.lint import lint
 from evtxhunt.pipeline.query import (
-    FINDINGS_SQL,
     QuerySet,
-    allowed_sql,
     ask,
-    detect,
     find_query,
-    lint,
     load_query_set,
     open_case,
     run_hunt,
@@ -48,65 +43,8 @@ from evtxhunt.render.terminal import escape_terminal
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands of this file."""
-    app.command(name="detect", help="Run the detections, store their findings in the case and show them.")(_detect)
     app.command(name="query", help="List the canned queries, or run one.")(_query)
     app.command(name="lint", help="Check query files; exits with 1 if there is a problem.")(_lint)
-
-
-def level_option(text: str | None) -> Level | None:
-    """The level of that name in any case. Raises BadParameter."""
-    if text is None:
-        return None
-    found = next((level for level in LEVELS if level == text.lower()), None)
-    if found is None:
-        raise typer.BadParameter(f"{text} is not one of {', '.join(LEVELS)}")
-    return found
-
-
-def _detect(
-    case: CaseOption = DEFAULT_CASE,
-    queries: QueriesOption = None,
-    level: Annotated[
-        str | None, typer.Option("--level", callback=level_option, help="Show findings of this level and above.")
-    ] = None,
-    fail_on: Annotated[
-        str | None,
-        typer.Option("--fail-on", callback=level_option, help="Exit with 1 if a finding has this level or more."),
-    ] = None,
-    allow: Annotated[
-        Path | None,
-        typer.Option("--allow", help="Allow-list (TOML): what it fits is set aside and counted."),
-    ] = None,
-    form: FormatOption = Format.TABLE,
-    output: OutputOption = None,
-    timeout: TimeoutOption = None,
-    recovered: RecoveredOption = False,
-    memory: MemoryOption = DEFAULT_MEMORY,
-) -> None:
-    query_set = load_query_set(queries, include_recovered=recovered)
-    with StepBar() as bar:
-        runs = detect(case, query_set, allow=allow, timeout_seconds=timeout, memory_limit=memory, progress=bar)
-    shown = LEVELS[LEVELS.index(level_option(level) or "informational") :]
-    with (
-        open_case(case, query_set, memory_limit=memory) as connection,
-        ask(connection, FINDINGS_SQL, {"levels": list(shown)}, None) as rows,
-    ):
-        write_rows(rows, form, output)
-        aside = connection.execute(allowed_sql()).fetchall()
-    counts = Counter(finding.level for run in runs for finding in run.findings or () if not finding.allowed_reason)
-    say(
-        f"{len(runs)} detections: "
-        + (", ".join(f"{counts[name]:,} {name}" for name in reversed(LEVELS) if counts[name]) or "no findings")
-    )
-    for detection, reason, count in aside:
-        say(escape_terminal(f"set aside by the allow-list: {count:,} of {detection}: {reason}"))
-    failed = [run for run in runs if run.error is not None]
-    for run in failed:
-        say(f"FAILED {escape_terminal(run.error or '')}")
-    if failed:
-        raise typer.Exit(EXIT_INCOMPLETE)
-    if fail_on and any(counts[name] for name in LEVELS[LEVELS.index(level_option(fail_on) or "critical") :]):
-        raise typer.Exit(EXIT_FINDINGS)
 
 
 def _query(

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from evtxhunt.cli.detect_command import level_option
 from evtxhunt.cli.output import (
     DEFAULT_MEMORY,
     EXIT_FINDINGS,
@@ -24,11 +25,11 @@ from evtxhunt.cli.output import (
     counted,
     say,
 )
-from evtxhunt.cli.query_commands import level_option
 from evtxhunt.model import LEVELS
 from evtxhunt.pipeline.fleet import Limits, Progress
 from evtxhunt.pipeline.forks import Isolate
 from evtxhunt.pipeline.query import load_query_set
+from evtxhunt.pipeline.sigma import RuleOptions
 from evtxhunt.pipeline.triage import TriageSummary, triage, watch
 from evtxhunt.render.tabular import write_table
 from evtxhunt.render.terminal import escape_terminal
@@ -84,6 +85,10 @@ def _triage(
     recover: Annotated[
         bool, typer.Option("--recover", help="Search the free space of all chunks for records of old.")
     ] = False,
+    rules: Annotated[
+        list[Path] | None,
+        typer.Option("--rules", help="Sigma rules to run beside the detections, as in detect. May be repeated."),
+    ] = None,
     queries: QueriesOption = None,
     recovered: RecoveredOption = False,
     memory: MemoryOption = DEFAULT_MEMORY,
@@ -94,14 +99,15 @@ def _triage(
         raise typer.BadParameter("give PATHs of collections, or --watch DIR", param_hint="PATH...")
     limits = Limits(jobs, time_limit, _bytes(memory) + _ROOM_FOR_A_CHUNK, recover, _isolate())
     query_set = load_query_set(queries, include_recovered=recovered)
+    options = RuleOptions(tuple(rules)) if rules else None
     with FleetTable() as table:
         if paths:
-            summary = triage(paths, output, query_set, limits, table, memory_limit=memory)
+            summary = triage(paths, output, query_set, limits, table, rules=options, memory_limit=memory)
         if watched is not None:
             if paths:
                 _say_summary(summary, output)
             say(f"watching {escape_terminal(str(watched))}; Ctrl-C ends it")
-            for summary in watch(watched, output, query_set, limits, table, memory_limit=memory):
+            for summary in watch(watched, output, query_set, limits, table, rules=options, memory_limit=memory):
                 _say_summary(summary, output)
     _show_top(summary)
     _say_summary(summary, output)

@@ -1,27 +1,31 @@
-"""Questions to a case: canned queries, detections, ad-hoc SQL; and the check of query files."""
+"""Questions to a case: canned queries, detections, Sigma rules, ad-hoc SQL."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import duckdb
+import pyarrow as pa
 
 from evtxhunt import __version__
 from evtxhunt import detect as stage
 from evtxhunt.allow import read_allow_list, set_aside
 from evtxhunt.case_file import closing_case, connect_case, holds_recovered
-from evtxhunt.correlate import build_tables, is_current, undocumented_columns
+from evtxhunt.correlate import build_tables, is_current
 from evtxhunt.detect import RowStream, ask, find_query, run_query
-from evtxhunt.errors import EvtxhuntError, QueryFileError, TableError
-from evtxhunt.model import DetectionRun, OnStep, Query, no_step
+from evtxhunt.errors import TableError
+from evtxhunt.model import DetectionRun, OnStep, Query, RuleRun, no_step
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, versions
 from evtxhunt.pipeline.recovered import mark_findings, with_origins
-from evtxhunt.query_file import FOLDERS, Kind, check_attack, check_unique, names_in, query_paths, read_query, used_by
-from evtxhunt.resources import queries_folder, schema_sql, shipped_folder
+from evtxhunt.pipeline.sigma import RuleOptions, load_rule_set, log_sources, run_rules
+from evtxhunt.query_file import FOLDERS, Kind, check_unique, names_in, query_paths, read_query, used_by
+from evtxhunt.resources import queries_folder, shipped_folder
+from evtxhunt.sigma.model import RuleSet
 from evtxhunt.store import open_store
 
 # What the commands show of every case, each in a fixed order.
@@ -51,6 +55,8 @@ FINDINGS_SQL = """
 
 # The argument of a run of `detect` that counted recovered records; others have none such.
 CHOICE = "include_recovered"
+# Findings by level, without those that the allow-list set aside.
+SHOWN_COUNTS_SQL = "SELECT level, count(*) FROM finding WHERE allowed_reason IS NULL GROUP BY level"
 
 
 def allowed_sql(condition: str = "true") -> str:
@@ -71,6 +77,7 @@ class QuerySet:
     macros_sql: str
     queries: tuple[Query, ...]
     include_recovered: bool = False
+    folder: Path | None = None  # the one that was asked for
 
     def of_kind(self, kind: Kind) -> list[Query]:
         """Sorted by id."""
@@ -89,7 +96,7 @@ def load_query_set(override: Path | None = None, *, include_recovered: bool = Fa
     ]
     check_unique(queries)
     macros = _holder(folder, "macros.sql") / "macros.sql"
-    return QuerySet(macros.read_text(encoding="utf-8"), tuple(queries), include_recovered)
+    return QuerySet(macros.read_text(encoding="utf-8"), tuple(queries), include_recovered, override)
 
 
 def _holder(folder: Path, name: str) -> Path:
@@ -191,24 +198,37 @@ def _correlated(
         yield connection
 
 
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """How every detection and every Sigma rule ended. The findings of rules are in the case only."""
+
+    runs: list[DetectionRun]
+    rule_runs: tuple[RuleRun, ...] = ()
+    rule_set: RuleSet | None = None
+
+
 def detect(
     case: Path,
     query_set: QuerySet,
     *,
+    rules: RuleOptions | None = None,
     allow: Path | None = None,
     timeout_seconds: float | None = None,
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
     progress: StepProgress | None = None,
-) -> list[DetectionRun]:
-    """Correlates, runs every detection and stores what it found in place of earlier findings.
+) -> Detected:
+    """Correlates, runs every detection and Sigma rule and stores what they found in place of earlier findings.
 
     What the allow-list fits is stored with its reason. A correlated table that cannot be made is a failed run like that
-    of a detection: the others go on. Raises CaseError, AllowListError.
+    of a detection: the others go on. Raises CaseError, AllowListError, RulesError.
     """
     detections = query_set.of_kind("detection")
     entries = read_allow_list(allow) if allow else ()
+    rule_set = load_rule_set(rules) if rules else None
+    sources = log_sources(query_set.folder) if rules else None
     for entry in entries:
-        find_query(query_set.queries, entry.detection)  # a name that is none would allow nothing in silence
+        if not _is_rule(entry.detection, rule_set):
+            find_query(query_set.queries, entry.detection)  # a name that is none would allow nothing in silence
     try:
         with _correlated(case, query_set, memory_limit, progress, run_next=detections) as connection:
             is_counted = counts_recovered(connection, query_set)
@@ -223,11 +243,41 @@ def detect(
     arguments: dict[str, object] = {"allow": hashlib.sha256(allow.read_bytes()).hexdigest()} if allow else {}
     if is_counted:
         arguments[CHOICE] = True
-    with open_store(case, memory_limit, __version__) as store:
+    with ExitStack() as stack:
+        rule_runs: tuple[RuleRun, ...] = ()
+        batches: Iterable[pa.RecordBatch] = ()
+        if rules and rule_set and sources:
+            rule_runs, batches = stack.enter_context(
+                run_rules(
+                    case,
+                    rule_set,
+                    rules,
+                    sources,
+                    entries,
+                    timeout_seconds=timeout_seconds,
+                    memory_limit=memory_limit,
+                    include_recovered=is_counted,
+                    on_step=progress.step if progress else no_step,
+                )
+            )
+            states = Counter(run.state for run in rule_runs)
+            arguments["rules"] = {
+                "sha256": hashlib.sha256((rule_set.sha256 + sources.text).encode()).hexdigest(),
+                "counts": {state: states[state] for state in sorted(states)},
+                **rules.arguments(),
+            }
+        store = stack.enter_context(open_store(case, memory_limit, __version__))
         run_id = store.begin_run("detect", arguments, versions())
-        store.replace_findings(runs)
+        store.replace_findings(runs, rule_runs, batches)
         store.end_run(run_id, rule_set_sha256(query_set))
-    return runs
+    return Detected(runs, rule_runs, rule_set)
+
+
+def _is_rule(name: str, rule_set: RuleSet | None) -> bool:
+    """Whether it is a Sigma rule's id; where no rules are at hand, whether it looks like one."""
+    if rule_set is None:
+        return name.count("-") == 4 or name.lower().endswith((".yml", ".yaml"))
+    return any(header.rule_id == name for header in rule_set.headers)
 
 
 def _run_all(
@@ -301,56 +351,13 @@ def rule_set_sha256(query_set: QuerySet) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something wrong with a query file."""
-
-    path: Path
-    text: str
-
-
-def lint(folder: Path | None = None) -> tuple[int, list[Problem]]:
-    """Checks every query file of a folder by itself and against an empty case: (files, problems by path)."""
-    root = queries_folder(folder)
-    problems: list[Problem] = []
-    queries: list[Query] = []
-    count = 0
-    for kind in FOLDERS:
-        for path in query_paths(root, kind):
-            count += 1
-            try:
-                queries.append(read_query(path, kind))
-                check_unique(queries)
-            except QueryFileError as error:
-                problems.append(Problem(path, str(error)))
-    problems += [Problem(query.path, text) for query in queries for text in check_attack(query)]
-    if problems:
-        return count, sorted(problems, key=lambda problem: str(problem.path))
-    query_set = load_query_set(folder)
-    with duckdb.connect() as connection:
-        connection.execute(schema_sql())
-        try:
-            stage.prepare_connection(connection, query_set.macros_sql, query_set.of_kind("view"))
-            build_tables(connection, query_set.of_kind("table"), query_set.of_kind("detection"), "")
-        except EvtxhuntError as error:
-            return count, [Problem(root, str(error))]
-        for table in query_set.of_kind("table"):
-            problems += [
-                Problem(table.path, f"{table.path}: {text}") for text in undocumented_columns(connection, table)
-            ]
-        for query in queries:
-            problems += [
-                Problem(query.path, f"{query.path}: {text}") for text in stage.check_against_case(connection, query)
-            ]
-    return count, problems
-
-
 __all__ = [
     "FINDINGS_SQL",
     "REMARKS_SQL",
+    "SHOWN_COUNTS_SQL",
     "SOURCES_SQL",
     "TOTALS_SQL",
-    "Problem",
+    "Detected",
     "QuerySet",
     "RowStream",
     "allowed_sql",
@@ -360,7 +367,6 @@ __all__ = [
     "detect",
     "find_query",
     "findings_are_current",
-    "lint",
     "load_query_set",
     "open_case",
     "rule_set_sha256",

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 import duckdb
 import pyarrow as pa
@@ -41,7 +42,14 @@ def with_origins(sql: str, columns: Sequence[str], shown: str = "*") -> str:
 
 def mark_findings(connection: duckdb.DuckDBPyConnection, runs: Sequence[DetectionRun]) -> list[DetectionRun]:
     """The runs with summaries that end by saying how many of a finding's records are from slack or carved."""
-    keys = pa.array({key for run in runs for finding in run.findings or () for key in finding.evidence}, pa.int64())
+    found = [finding for run in runs for finding in run.findings or ()]
+    marked = iter(marked_findings(connection, found))
+    return [replace(run, findings=tuple(islice(marked, len(run.findings)))) if run.findings else run for run in runs]
+
+
+def marked_findings(connection: duckdb.DuckDBPyConnection, findings: Sequence[Finding]) -> list[Finding]:
+    """The findings with summaries that say so, in the same order."""
+    keys = pa.array({key for finding in findings for key in finding.evidence}, pa.int64())
     connection.register("cited_record", pa.table({"event_key": keys}))
     origins: dict[int, str] = dict(
         connection.execute(
@@ -49,10 +57,7 @@ def mark_findings(connection: duckdb.DuckDBPyConnection, runs: Sequence[Detectio
         ).fetchall()
     )
     connection.unregister("cited_record")
-    return [
-        replace(run, findings=tuple(_marked(finding, origins) for finding in run.findings)) if run.findings else run
-        for run in runs
-    ]
+    return [_marked(finding, origins) for finding in findings]
 
 
 def _marked(finding: Finding, origins: dict[int, str]) -> Finding:

@@ -10,6 +10,7 @@ import duckdb
 
 from evtxhunt import __version__
 from evtxhunt.case_file import COUNTED
+from evtxhunt.errors import CaseError
 from evtxhunt.model import (
     ChannelCount,
     Report,
@@ -33,7 +34,7 @@ from evtxhunt.pipeline.query import (
 from evtxhunt.pipeline.recovered import counts_by_origin
 from evtxhunt.pipeline.redaction import redact_case
 from evtxhunt.pipeline.report_context import coverage_of, paths_of, places_of, runs_of, skews_of
-from evtxhunt.pipeline.report_findings import MOST_FINDINGS, Findings, detections_of, in_scope
+from evtxhunt.pipeline.report_findings import MOST_FINDINGS, Findings, detections_of, in_scope, rule_counts_of
 from evtxhunt.pipeline.report_lines import Lines, room_for
 from evtxhunt.pipeline.report_records import RecordPicker
 from evtxhunt.pipeline.report_remoting import Hops, review_of, sessions_of
@@ -117,10 +118,16 @@ def ensure_detected(
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
     progress: StepProgress | None = None,
 ) -> None:
-    """Runs the detections unless their findings are up to date. Raises CaseError."""
+    """Runs the detections unless their findings are up to date. Raises CaseError if those of Sigma rules are not."""
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
         is_current = findings_are_current(connection, query_set)
+        has_rules = connection.execute("SELECT count(*) FROM detection_run WHERE origin = 'sigma'").fetchone() != (0,)
     if not is_current:
+        if has_rules:  # running without them would drop their findings
+            raise CaseError(
+                f"{case}: evidence or queries have changed since the Sigma rules ran; run `evtxhunt detect --rules`"
+                " again, or `evtxhunt detect` to go on without them"
+            )
         detect(case, query_set, memory_limit=memory_limit, progress=progress)
 
 
@@ -199,6 +206,7 @@ def _gather(
         failure_count=failure_count,
         skipped=scope.skipped(skipped),
         detections=detections_of(connection, query_set),
+        rule_counts=rule_counts_of(connection),
         lines=lines,
         line_kinds=tuple(chosen_lines.kinds),
         places=places_of(connection),

@@ -1,6 +1,7 @@
 """What a report tells of findings and of the detections behind them."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 
 import duckdb
 
@@ -72,11 +73,11 @@ class Findings:
 
 
 def detections_of(connection: duckdb.DuckDBPyConnection, query_set: QuerySet) -> tuple[ReportDetection, ...]:
-    """Every detection with how it ended in the last `detect`."""
+    """Every detection with how it ended in the last `detect`, then the Sigma rules that found something or failed."""
     results = {
         detection_id: (findings, error)
         for detection_id, findings, error in connection.execute(
-            "SELECT detection_id, findings, error FROM detection_run"
+            "SELECT detection_id, findings, error FROM detection_run WHERE origin = 'query'"
         ).fetchall()
     }
     shown = []
@@ -97,4 +98,39 @@ def detections_of(connection: duckdb.DuckDBPyConnection, query_set: QuerySet) ->
                 query.sql,
             )
         )
-    return tuple(shown)
+    return (*shown, *_rules_of(connection))
+
+
+def _rules_of(connection: duckdb.DuckDBPyConnection) -> Iterator[ReportDetection]:
+    rows = connection.execute(
+        "SELECT detection_id, title, level, findings, error, about FROM detection_run"
+        " WHERE origin = 'sigma' AND (findings > 0 OR error IS NOT NULL) ORDER BY detection_id"
+    ).fetchall()
+    for detection_id, title, level, findings, error, about_json in rows:
+        about = json.loads(about_json)
+        cited = [
+            f"{name}: {about[name]}" for name in ("author", "licence", "status", "file", "sha256") if about.get(name)
+        ]
+        yield ReportDetection(
+            detection_id,
+            title,
+            level,
+            "\n".join(text for text in (about.get("description"), f"Sigma rule. {'; '.join(cited)}") if text),
+            tuple(about.get("attack", ())),
+            tuple(about.get("false_positives", ())),
+            tuple(about.get("references", ())),
+            findings,
+            error,
+            about.get("text", ""),
+            "Sigma",
+        )
+
+
+def rule_counts_of(connection: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int], ...]:
+    """Sigma rules of the last `detect` by how they ended; those that ran by whether they found something."""
+    return tuple(
+        connection.execute(
+            "SELECT CASE WHEN findings = 0 THEN 'silent' ELSE state END AS how, count(*) FROM detection_run"
+            " WHERE origin = 'sigma' GROUP BY how ORDER BY how"
+        ).fetchall()
+    )

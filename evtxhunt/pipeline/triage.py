@@ -19,9 +19,10 @@ from evtxhunt.errors import EvtxhuntError, OutputError
 from evtxhunt.pipeline.fleet import Fleet, FleetProgress, Limits, Progress, run_children
 from evtxhunt.pipeline.forks import Tell
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, open_manifest
-from evtxhunt.pipeline.query import QuerySet, correlate, open_case
+from evtxhunt.pipeline.query import QuerySet, correlate, detect, open_case
 from evtxhunt.pipeline.report import ensure_detected, write_host_reports
 from evtxhunt.pipeline.shelf import find_collections
+from evtxhunt.pipeline.sigma import RuleOptions
 from evtxhunt.pipeline.triage_facts import gather_triage
 from evtxhunt.pipeline.triage_score import EXPLANATION
 from evtxhunt.render.tabular import write_csv, write_json_sections
@@ -87,6 +88,7 @@ def triage(
     limits: Limits,
     progress: FleetProgress,
     *,
+    rules: RuleOptions | None = None,
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
 ) -> TriageSummary:
     """Reads the collections at or below `paths` into the case in the folder `output` and writes all that is there.
@@ -101,7 +103,7 @@ def triage(
         raise EvtxhuntError(f"{', '.join(map(str, paths))}: nothing there; give the path of the collections")
     prepare_folder(output)
     fleet = Fleet(output, limits, progress)
-    return _finish(fleet, fleet.read(collections), query_set, memory_limit)
+    return _finish(fleet, fleet.read(collections), query_set, rules, memory_limit)
 
 
 def watch(
@@ -111,6 +113,7 @@ def watch(
     limits: Limits,
     progress: FleetProgress,
     *,
+    rules: RuleOptions | None = None,
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
 ) -> Iterator[TriageSummary]:
     """Triages what comes into `folder`, again and again, until it is interrupted. Raises EvtxhuntError."""
@@ -130,7 +133,7 @@ def watch(
             fleet = Fleet(output, limits, progress)
             done |= {path: seen[path][0] for path in stable}
             # All that came so far, so that what failed before is told again.
-            yield _finish(fleet, fleet.read(sorted(done)), query_set, memory_limit)
+            yield _finish(fleet, fleet.read(sorted(done)), query_set, rules, memory_limit)
         progress.show([], f"waiting for collections in {shown_path(folder)}")
         time.sleep(_WATCH_SECONDS)
 
@@ -161,12 +164,15 @@ def prepare_folder(output: Path) -> None:
         raise OutputError(f"{output}: cannot be written: {error.strerror}; give -o another path") from error
 
 
-def _finish(fleet: Fleet, collections: Sequence[Progress], query_set: QuerySet, memory_limit: str) -> TriageSummary:
+def _finish(
+    fleet: Fleet, collections: Sequence[Progress], query_set: QuerySet, rules: RuleOptions | None, memory_limit: str
+) -> TriageSummary:
     """Detects over the whole case and writes everything; each step in forks of this process."""
     failures = {item.name: (item.reason, item.what_to_do) for item in collections if item.state == "failed"}
     run = partial(run_children, progress=fleet.progress, fleet=collections)
     common = (fleet.folder, query_set, memory_limit)
-    [hosts] = (message["hosts"] for message in run([partial(_detect, *common)], step="detecting") if "hosts" in message)
+    detecting = partial(_detect, *common, rules)
+    [hosts] = (message["hosts"] for message in run([detecting], step="detecting") if "hosts" in message)
     jobs = min(fleet.limits.jobs, len(hosts))
     run([partial(_write_reports, *common, hosts[turn::jobs]) for turn in range(jobs)], step="writing reports")
     [told] = (
@@ -200,11 +206,14 @@ class _Steps:
         self._tell({"step": f"detecting {self._begun}/{self._steps} {name}"})
 
 
-def _detect(folder: Path, query_set: QuerySet, memory_limit: str, tell: Tell) -> None:
+def _detect(folder: Path, query_set: QuerySet, memory_limit: str, rules: RuleOptions | None, tell: Tell) -> None:
     case = folder / "case.duckdb"
     with open_store(case, memory_limit, __version__) as store:
         store.forget_unfinished_runs()
-    ensure_detected(case, query_set, memory_limit=memory_limit, progress=_Steps(tell))
+    if rules is not None:
+        detect(case, query_set, rules=rules, memory_limit=memory_limit, progress=_Steps(tell))
+    else:
+        ensure_detected(case, query_set, memory_limit=memory_limit, progress=_Steps(tell))
     correlate(case, query_set, memory_limit=memory_limit)
     with open_case(case, query_set, memory_limit=memory_limit) as connection:
         hosts = gather_triage(connection, {}).hosts

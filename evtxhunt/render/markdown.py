@@ -281,6 +281,13 @@ def _unseen(report: Report, overview: Overview) -> list[str]:
         [f"- Detection {code(item.detection_id)} did not run: {code(item.error, _LONGEST_TEXT)}"]
         for item in overview.failed_detections
     ]
+    if overview.inapplicable_rules:
+        entries.append(
+            [
+                f"- {_count(overview.inapplicable_rules, 'Sigma rule')} could find nothing here:"
+                " no events of the log source, or a placeholder is missing"
+            ]
+        )
     entries += [[f"- {_count(count, 'file')} skipped: {code(reason)}"] for reason, count in overview.unread]
     entries += [
         [f"- {_count(count, 'finding')} of {code(detection)} set aside as known: {code(reason, _LONGEST_TEXT)}"]

@@ -35,7 +35,8 @@ class Overview:
     damaged: tuple[ReportSource, ...]
     failed_records: int
     failed_detections: tuple[ReportDetection, ...]
-    silent_detections: int
+    silent_detections: int  # Sigma rules among them
+    inapplicable_rules: int  # Sigma rules that could find nothing here
     unread: tuple[tuple[str, int], ...]  # reasons for which files were skipped, with their number
     left_out_findings: int
     left_out_failures: int
@@ -70,6 +71,7 @@ def make_overview(report: Report, findings: Sequence[ReportFinding]) -> Overview
     reasons = Counter(skipped.reason for skipped in report.skipped)
     damaged = tuple(source for source in report.sources if source.status == "damaged" or source.failed)
     failed_detections = tuple(detection for detection in report.detections if detection.error is not None)
+    rules = dict(report.rule_counts)
     left_out_findings = max(0, report.finding_count - len(findings))
     is_limited = report.only_host is not None or report.window != (None, None)
     shown_kinds = Counter(line.kind for line in report.lines)
@@ -84,7 +86,8 @@ def make_overview(report: Report, findings: Sequence[ReportFinding]) -> Overview
         damaged=damaged,
         failed_records=sum(source.failed or 0 for source in report.sources if source.copy_of is None),
         failed_detections=failed_detections,
-        silent_detections=sum(detection.findings == 0 for detection in report.detections),
+        silent_detections=sum(detection.findings == 0 for detection in report.detections) + rules.get("silent", 0),
+        inapplicable_rules=rules.get("not applicable", 0),
         unread=tuple(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
         left_out_findings=left_out_findings,
         left_out_failures=max(0, report.failure_count - len(report.failures)),

@@ -83,7 +83,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("width", [1440, 390])
 def test_hostile_logs_execute_nothing_in_their_report(open_report: Opener, case: Path, width: int) -> None:
     query_set = load_query_set()
-    runs = detect(case, query_set)
+    runs = detect(case, query_set).runs
     found = {run.query.id: len(run.findings or ()) for run in runs}
     assert found["suspicious_service"] >= len(set(PAYLOADS)) // 2 and found["security_log_cleared"] > 0
     assert not [run.error for run in runs if run.error]

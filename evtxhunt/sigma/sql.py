@@ -1,0 +1,246 @@
+"""A predicate as SQL over the columns of a table. Values of rules become literals here and nowhere else."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from evtxhunt.errors import RulesError
+from evtxhunt.sigma.predicate import (
+    All,
+    Any,
+    Exists,
+    Leaf,
+    Network,
+    Not,
+    Null,
+    Number,
+    Predicate,
+    Reference,
+    Regex,
+    Text,
+    TimePart,
+    Wild,
+)
+
+# A number as Windows writes it, decimal or 0x; NULL for other text. DuckDB's own casts take 1_000 and 1e3 as well.
+# An address as text that sorts as the address does, "4" and four numbers of three digits, or "6" and 32 hex digits.
+MACROS_SQL = r"""
+CREATE MACRO sigma_number(value) AS CASE
+    WHEN regexp_full_match(value, '[+-]?[0-9]{1,28}([.][0-9]{1,9})?') THEN TRY_CAST(value AS DECIMAL(38, 9))
+    WHEN regexp_full_match(value, '0[xX][0-9a-fA-F]{1,16}') THEN value::UBIGINT::DECIMAL(38, 9) END;
+
+CREATE MACRO sigma_ipv4(value) AS CASE
+    WHEN regexp_full_match(value, '[0-9]{1,3}([.][0-9]{1,3}){3}')
+        AND len(list_filter(string_split(value, '.'), lambda part: part::INTEGER > 255)) = 0
+    THEN '4' || array_to_string(list_transform(string_split(value, '.'), lambda part: lpad(part, 3, '0')), '') END;
+
+CREATE MACRO sigma_groups(value) AS array_to_string(list_transform(
+    list_filter(string_split(value, ':'), lambda part: part <> ''), lambda part: lpad(part, 4, '0')), '');
+
+CREATE MACRO sigma_ipv6(value) AS CASE
+    WHEN regexp_full_match(value, '[0-9a-f]{1,4}(:[0-9a-f]{1,4}){7}') THEN '6' || sigma_groups(value)
+    WHEN regexp_full_match(value, '([0-9a-f]{1,4}(:[0-9a-f]{1,4}){0,6})?::([0-9a-f]{1,4}(:[0-9a-f]{1,4}){0,6})?')
+        AND len(sigma_groups(value)) <= 28
+    THEN '6' || rpad(sigma_groups(split_part(value, '::', 1)),
+        32 - len(sigma_groups(split_part(value, '::', 2)))::INTEGER, '0')
+        || sigma_groups(split_part(value, '::', 2)) END;
+
+CREATE MACRO sigma_plain_ip(value) AS
+    regexp_replace(regexp_replace(lower(trim(value)), '%.*$', ''), '^::ffff:([0-9.]+)$', '\1');
+
+CREATE MACRO sigma_ip(value) AS CASE WHEN contains(value, '.') OR contains(value, ':')
+    THEN coalesce(sigma_ipv4(sigma_plain_ip(value)), sigma_ipv6(sigma_plain_ip(value))) END;
+"""
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+# Past this DuckDB refuses the expression anyway, and Python's stack is not asked.
+_DEEPEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A field in a table: SQL of its text as written, and in lower case; both of lists have several values."""
+
+    original: str
+    lowered: str
+    exists: str
+    is_list: bool = False
+    integer: str | None = None  # where the same is there as a number
+    address: str | None = None  # where the same is there as sigma_ip() writes it
+
+
+class UnsupportedRuleError(RulesError):
+    """A rule asks what cannot be asked here; the message says what."""
+
+
+def quote(text: str) -> str:
+    """A text as an SQL literal. A NUL would end the statement."""
+    pieces = ["'" + piece.replace("'", "''") + "'" for piece in text.split("\0")]
+    return pieces[0] if len(pieces) == 1 else "(" + " || chr(0) || ".join(pieces) + ")"
+
+
+def predicate_sql(predicate: Predicate, columns: Mapping[str | None, Column], depth: int = 0) -> str:
+    """The condition; its value may be NULL, which is no hit. `columns` has what fields_of() names.
+
+    Raises UnsupportedRuleError.
+    """
+    if depth > _DEEPEST:
+        raise UnsupportedRuleError(f"its condition is nested deeper than {_DEEPEST}")
+    match predicate:
+        case All(items):
+            return "(" + " AND ".join(predicate_sql(item, columns, depth + 1) for item in items) + ")"
+        case Any(items):
+            lists, others = _equal_lists(items, columns)
+            return "(" + " OR ".join([*lists, *(predicate_sql(item, columns, depth + 1) for item in others)]) + ")"
+        case Not(item):
+            return f"({predicate_sql(item, columns, depth + 1)} IS NOT TRUE)"
+        case _:
+            return leaf_sql(predicate, columns)
+
+
+def leaf_sql(leaf: Leaf, columns: Mapping[str | None, Column]) -> str:
+    """The condition of one leaf. Raises UnsupportedRuleError."""
+    column = columns[leaf.field]
+    match leaf:
+        case Null():
+            empty = (
+                f"len(list_filter({column.original}, lambda x: x <> '')) = 0"
+                if column.is_list
+                else f"{column.original} = ''"
+            )
+            return f"({column.original} IS NULL OR {empty})"
+        case Exists():
+            return column.exists
+        case Number(_, "=", number) if column.integer and isinstance(number, int):
+            return f"{column.integer} = {number}"
+        case Network(_, network) if column.address:
+            return _within(column.address, network)
+        case Reference(_, other, starts_with, ends_with):
+            to = columns[other]
+            compare = _comparison(starts_with, ends_with)
+            if to.is_list:
+                return _some(to, True, lambda it: _some(column, True, lambda own: compare(own, it), "y"))
+            return _some(column, True, lambda own: compare(own, to.lowered))
+    return _some(column, is_folded(leaf), lambda value: value_sql(leaf, value))
+
+
+def is_folded(leaf: Leaf) -> bool:
+    """Whether it is about values in lower case."""
+    return isinstance(leaf, Text) and not leaf.is_cased
+
+
+def value_sql(leaf: Leaf, value: str) -> str:
+    """The condition of a leaf about one value: SQL of it in lower case if is_folded(). Raises UnsupportedRuleError."""
+    match leaf:
+        case Text(_, parts, is_cased):
+            return _text_sql(value, parts, is_folded=not is_cased)
+        case Regex(_, pattern):
+            # RE2 takes seconds for it on long texts; only a value that long can have it, and mostly in one line.
+            if length := re.fullmatch(r"\.\{(\d+),\}", pattern):
+                return (
+                    f"(len({value}) >= {length[1]} AND (NOT contains({value}, chr(10))"
+                    f" OR regexp_matches({value}, {quote(pattern)})))"
+                )
+            return f"regexp_matches({value}, {quote(pattern)})"
+        case Number(_, operator, number):
+            found = f"sigma_number({value}) {operator} {_number(number)}"
+            return f"({found} IS NOT FALSE AND {value} IS NOT NULL)" if operator == "<>" else found
+        case Network(_, network):
+            return _within(f"sigma_ip({value})", network)
+        case TimePart(_, part, number):
+            return f"date_part('{part}', TRY_CAST({value} AS TIMESTAMP)) = {number}"
+    raise UnsupportedRuleError(f"{type(leaf).__name__} is no question about one value")
+
+
+def _some(column: Column, folded: bool, condition: Callable[[str], str], name: str = "x") -> str:
+    """The condition on the value, or on some value of a list; in lower case if `folded`."""
+    value = column.lowered if folded else column.original
+    if not column.is_list:
+        return condition(value)
+    return f"len(list_filter({value}, lambda {name}: {condition(name)})) > 0"
+
+
+def _comparison(starts_with: bool, ends_with: bool) -> Callable[[str, str], str]:
+    if starts_with and ends_with:
+        return lambda value, other: f"contains({value}, {other})"
+    if starts_with:
+        return lambda value, other: f"starts_with({value}, {other})"
+    if ends_with:
+        return lambda value, other: f"suffix({value}, {other})"
+    return lambda value, other: f"{value} = {other}"
+
+
+def _equal_lists(items: Sequence[Predicate], columns: Mapping[str | None, Column]) -> tuple[list[str], list[Predicate]]:
+    """Alternatives that are plain values of one column as `column IN (...)`, which is one look-up; and the rest."""
+    values: dict[str, list[str]] = {}
+    others: list[Predicate] = []
+    for item in items:
+        match item:
+            case Text(field, (str(text),), is_cased) if field is not None and not columns[field].is_list:
+                column = columns[field]
+                key = column.original if is_cased else column.lowered
+                values.setdefault(key, []).append(quote(text) if is_cased else _folded(text))
+            case Number(field, "=", int(number)) if columns[field].integer:
+                values.setdefault(str(columns[field].integer), []).append(str(number))
+            case _:
+                others.append(item)
+    return [f"{key} IN ({', '.join(listed)})" for key, listed in values.items()], others
+
+
+def _folded(text: str) -> str:
+    """The literal in lower case as DuckDB has it, which differs from Python's beyond ASCII."""
+    return quote(text.lower()) if text.isascii() else f"lower({quote(text)})"
+
+
+def _text_sql(value: str, parts: tuple[str | Wild, ...], *, is_folded: bool) -> str:
+    literal = _folded if is_folded else quote
+    match parts:
+        case ():
+            return f"{value} = ''"
+        case (Wild.MANY,):
+            return f"{value} IS NOT NULL"
+        case (str(text),):
+            return f"{value} = {literal(text)}"
+        case (Wild.MANY, str(text), Wild.MANY):
+            return f"contains({value}, {literal(text)})"
+        case (str(text), Wild.MANY):
+            return f"starts_with({value}, {literal(text)})"
+        case (Wild.MANY, str(text)):
+            return f"suffix({value}, {literal(text)})"
+    # LIKE without ESCAPE is faster, and most texts have neither % nor _.
+    escapes = any(isinstance(part, str) and re.search("[%_]", part) for part in parts)
+    pattern = "".join(
+        {Wild.MANY: "%", Wild.ONE: "_"}[part]
+        if isinstance(part, Wild)
+        else (re.sub("([!%_])", r"!\1", part) if escapes else part)
+        for part in parts
+    )
+    return f"{value} LIKE {literal(pattern)}" + (" ESCAPE '!'" if escapes else "")
+
+
+def _number(number: int | float) -> str:
+    if abs(number) >= 10**28:
+        raise UnsupportedRuleError(f"the number {number} is larger than any that a log holds")
+    return format(Decimal(str(number)), "f")
+
+
+def _within(address: str, network: str) -> str:
+    return " OR ".join(f"{address} BETWEEN '{first}' AND '{last}'" for first, last in _ranges(network)).join("()")
+
+
+def _ranges(network: str) -> list[tuple[str, str]]:
+    """First and last address as sigma_ip() writes them. Addresses of version 4 inside of version 6 are of version 4."""
+    parsed = ipaddress.ip_network(network)
+    ranges = [(_sortable(parsed[0]), _sortable(parsed[-1]))]
+    if isinstance(parsed, ipaddress.IPv6Network) and parsed.overlaps(_MAPPED):
+        inside = parsed if parsed.subnet_of(_MAPPED) else _MAPPED
+        first, last = (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) for address in (inside[0], inside[-1]))
+        ranges.append((_sortable(first), _sortable(last)))
+    return ranges
+
+
+def _sortable(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    if isinstance(address, ipaddress.IPv4Address):
+        return "4" + "".join(f"{part:03d}" for part in address.packed)
+    return "6" + address.packed.hex()
