@@ -70,6 +70,7 @@ def test_readme_has_commands_and_links_that_exist() -> None:
         "coverage",
         "timeline",
         "export",
+        "rules",
     ],
 )
 def test_every_command_explains_itself(command: str) -> None:
