@@ -1,4 +1,4 @@
-"""pySigma's parsed rule -> predicate. With load.py the only importer of pySigma, and so imported when it is needed."""
+"""pySigma's parsed rule -> predicate. With load.py and modifiers.py the only importer of pySigma, when it is needed."""
 
 import re
 from collections.abc import Iterator, Mapping

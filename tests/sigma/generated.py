@@ -25,7 +25,7 @@ _STEMS = (
     "foo-bar /baz",
     "\\*\\?\\\\",
 )
-_WORDS = ("ping", "foobar", "cmd /c", "IEX", "é-ü", "a", "C:\\\\x", "say ü", "b\\*c")
+_WORDS = ("ping", "foobar", "é-ü", "ab", "C:\\\\x", "say ü", "b\\*c")
 _ADDRESSES = ("10.1.2.3", "172.31.255.255", "172.32.0.1", "::ffff:10.9.9.9", "fe80::1%12", "FE80::ABCD", "::1")
 _ADDRESSES += ("192.168.1.300", "10.0.0.1:80", "-", "", "2001:db8:0:1::2", "1.2.3", "0.0.0.0")
 _NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "fe80::/10", "::1/128", "0.0.0.0/0", "2001:db8::/32", "::/0", "10.1.2.3/32")
@@ -36,6 +36,7 @@ _NUMBERS: tuple[Any, ...] = (
     "0x4",
     500,
     "0x1f4",
+    "0X1F4",
     "-3",
     "9.75",
     "",
@@ -70,6 +71,10 @@ def make_event_data(random: Random) -> dict[str, Any]:
                 data[name] = _encoded(random)
             case _:
                 data[name] = _text(random)
+    if random.random() < 0.5:
+        data["CommandLine"] = _encoded(random)
+    if random.random() < 0.2:
+        data["IMAGE"] = _text(random)  # another field than Image, and found only where that has no value
     if random.random() < 0.3:
         data["ParentImage"] = _part(random, str(data.get("Image") or "x"))
     data["Listed"] = [_text(random) for _ in range(random.randrange(1, 4))] if random.random() < 0.5 else _text(random)
@@ -148,10 +153,20 @@ def _dashed(random: Random) -> str:
     return random.choice((" -enc", " /c", "-n 5", "/all -x", "/baz", "o-b", " -x ―y", "-", "/", " -n * /all", "–x"))
 
 
+_MAY_BE_CASED = ("contains", "startswith", "endswith", "windash", "base64", "base64offset", "expand")
+
+
 def make_line(random: Random, modifier: str) -> tuple[str, Any]:
     """Key and value of a line with this modifier, "" for none; "keyword" for one without a field."""
+    key, value = _make_line(random, modifier)
+    name, *others = key.split("|")
+    if modifier in _MAY_BE_CASED and random.random() < 0.4:
+        others.insert(random.choice((0, len(others))), "cased")
+    return "|".join((name, *others)), value
+
+
+def _make_line(random: Random, modifier: str) -> tuple[str, Any]:
     name = random.choice((*TEXT_FIELDS, *TEXT_FIELDS, "Listed", "parent image"))
-    cased = "|cased" if random.random() < 0.2 else ""
     match modifier:
         case "":
             return name, _some(random, _value)
@@ -162,23 +177,26 @@ def make_line(random: Random, modifier: str) -> tuple[str, Any]:
                 random, lambda _: _wild(random, _part(random, _text(random)) or "e")
             )
         case "contains":
-            return f"{name}|contains{random.choice(('', '|all'))}{cased}", _some(random, _with_part)
+            return f"{name}|contains{random.choice(('', '|all'))}", _some(random, _with_part)
         case "startswith":
-            return f"{name}|startswith{cased}", _some(random, _start)
+            return f"{name}|startswith", _some(random, _start)
         case "endswith":
-            return f"{name}|endswith{cased}", _some(random, _end)
+            return f"{name}|endswith", _some(random, _end)
         case "cased":
             return f"{name}|cased", _some(random, _value)
         case "neq":
+            if random.random() < 0.5:
+                return "ProcessId|neq", _some(random, lambda _: random.choice((4, "4", 500, 0)))
             return f"{name}|neq", _some(random, _value)
         case "re":
             return f"{name}|re{_flag(random)}", _some(random, _pattern)
         case "windash":
             order = random.choice(("windash|contains", "contains|windash", "contains|all|windash"))
-            return f"{name}|{order}{cased}", _some(random, _dashed)
+            return f"{name}|{order}", _some(random, _dashed)
         case "base64" | "base64offset":
             width = random.choice(("", "", "wide|", "utf16le|", "utf16be|", "utf16|"))
-            return f"{name}|{width}{modifier}|contains{cased}", _some(random, lambda _: random.choice(_WORDS))
+            name = random.choice(("CommandLine", "CommandLine", name))
+            return f"{name}|{width}{modifier}|contains", _some(random, lambda _: random.choice(_WORDS))
         case "fieldref":
             order = random.choice(("fieldref", "fieldref|startswith", "fieldref|endswith", "fieldref|contains"))
             return f"{name}|{order}", random.choice((*TEXT_FIELDS, "Listed", "Nothing"))
