@@ -24,11 +24,11 @@ from evtxhunt.cli.output import (
 )
 from evtxhunt.cli.progress import correlate_with_bar
 from evtxhunt.model import Query
+from evtxhunt.pipeline.lint import lint
 from evtxhunt.pipeline.query import (
     QuerySet,
     ask,
     find_query,
-    lint,
     load_query_set,
     open_case,
     run_hunt,

@@ -1,4 +1,4 @@
-"""Questions to a case: canned queries, detections, ad-hoc SQL; and the check of query files."""
+"""Questions to a case: canned queries, detections, Sigma rules, ad-hoc SQL."""
 
 import hashlib
 import json
@@ -16,15 +16,15 @@ from evtxhunt import __version__
 from evtxhunt import detect as stage
 from evtxhunt.allow import read_allow_list, set_aside
 from evtxhunt.case_file import closing_case, connect_case, holds_recovered
-from evtxhunt.correlate import build_tables, is_current, undocumented_columns
+from evtxhunt.correlate import build_tables, is_current
 from evtxhunt.detect import RowStream, ask, find_query, run_query
-from evtxhunt.errors import EvtxhuntError, QueryFileError, TableError
+from evtxhunt.errors import TableError
 from evtxhunt.model import DetectionRun, OnStep, Query, RuleRun, no_step
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT, versions
 from evtxhunt.pipeline.recovered import mark_findings, with_origins
 from evtxhunt.pipeline.sigma import RuleOptions, load_rule_set, log_sources, run_rules
-from evtxhunt.query_file import FOLDERS, Kind, check_attack, check_unique, names_in, query_paths, read_query, used_by
-from evtxhunt.resources import queries_folder, schema_sql, shipped_folder
+from evtxhunt.query_file import FOLDERS, Kind, check_unique, names_in, query_paths, read_query, used_by
+from evtxhunt.resources import queries_folder, shipped_folder
 from evtxhunt.sigma.model import RuleSet
 from evtxhunt.store import open_store
 
@@ -350,50 +350,6 @@ def rule_set_sha256(query_set: QuerySet) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something wrong with a query file."""
-
-    path: Path
-    text: str
-
-
-def lint(folder: Path | None = None) -> tuple[int, list[Problem]]:
-    """Checks every query file of a folder by itself and against an empty case: (files, problems by path)."""
-    root = queries_folder(folder)
-    problems: list[Problem] = []
-    queries: list[Query] = []
-    count = 0
-    for kind in FOLDERS:
-        for path in query_paths(root, kind):
-            count += 1
-            try:
-                queries.append(read_query(path, kind))
-                check_unique(queries)
-            except QueryFileError as error:
-                problems.append(Problem(path, str(error)))
-    problems += [Problem(query.path, text) for query in queries for text in check_attack(query)]
-    if problems:
-        return count, sorted(problems, key=lambda problem: str(problem.path))
-    query_set = load_query_set(folder)
-    with duckdb.connect() as connection:
-        connection.execute(schema_sql())
-        try:
-            stage.prepare_connection(connection, query_set.macros_sql, query_set.of_kind("view"))
-            build_tables(connection, query_set.of_kind("table"), query_set.of_kind("detection"), "")
-        except EvtxhuntError as error:
-            return count, [Problem(root, str(error))]
-        for table in query_set.of_kind("table"):
-            problems += [
-                Problem(table.path, f"{table.path}: {text}") for text in undocumented_columns(connection, table)
-            ]
-        for query in queries:
-            problems += [
-                Problem(query.path, f"{query.path}: {text}") for text in stage.check_against_case(connection, query)
-            ]
-    return count, problems
-
-
 __all__ = [
     "FINDINGS_SQL",
     "REMARKS_SQL",
@@ -401,7 +357,6 @@ __all__ = [
     "SOURCES_SQL",
     "TOTALS_SQL",
     "Detected",
-    "Problem",
     "QuerySet",
     "RowStream",
     "allowed_sql",
@@ -411,7 +366,6 @@ __all__ = [
     "detect",
     "find_query",
     "findings_are_current",
-    "lint",
     "load_query_set",
     "open_case",
     "rule_set_sha256",

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from evtxhunt.detect import run_detection
-from evtxhunt.pipeline.query import QuerySet, lint
+from evtxhunt.pipeline.lint import lint
+from evtxhunt.pipeline.query import QuerySet
 from evtxhunt.query_file import read_query
 from tests.queries.conftest import SyntheticCase
 

@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 from evtxhunt import Case
 from evtxhunt.cli import app
 from evtxhunt.pipeline.ingest import ingest
-from evtxhunt.pipeline.query import QuerySet, correlate, lint, load_query_set
+from evtxhunt.pipeline.lint import lint
+from evtxhunt.pipeline.query import QuerySet, correlate, load_query_set
 from evtxhunt.pipeline.report import ReportOptions, gather_report
 from evtxhunt.store import CaseStore
 from tests.conftest import REPOSITORY
