@@ -7,11 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ from evtxhunt.sigma import fetch, files
 from evtxhunt.sigma.load import load_rules
 from tests.conftest import REPOSITORY
 from tests.sigma.rules import rule
+from tests.sigma.servers import Server, endless, leads_to, sends
 
 IDS = [f"{number}0000000-0000-0000-0000-000000000000" for number in range(1, 5)]
 FIRST = {
@@ -59,78 +58,11 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-class Server:
-    """An HTTP server on this computer; `answers` says what a path does."""
-
-    def __init__(self) -> None:
-        answers: dict[str, Answer] = {}
-        asked: list[str] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked.append(self.path)
-                answers[self.path](self)
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self.answers, self.asked = answers, asked
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def url(self, path: str, answer: Answer) -> str:
-        self.answers[path] = answer
-        return f"http://127.0.0.1:{self._server.server_port}{path}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
     made = Server()
     yield made
     made.close()
-
-
-def sends(content: bytes, announced: int | None = None, status: int = 200) -> Answer:
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(status)
-        request.send_header("Content-Length", str(len(content) if announced is None else announced))
-        request.end_headers()
-        request.wfile.write(content)
-
-    return answer
-
-
-def leads_to(url: str) -> Answer:
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(302)
-        request.send_header("Location", url)
-        request.send_header("Content-Length", "0")
-        request.end_headers()
-
-    return answer
-
-
-def endless(pause: float) -> Answer:
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(200)
-        request.end_headers()
-        try:
-            while True:
-                request.wfile.write(b"x" * 65536 if not pause else b"x")
-                request.wfile.flush()
-                time.sleep(pause)
-        except OSError:
-            pass
-
-    return answer
 
 
 def update(source: str | Path, folder: Path, *arguments: str) -> Result:
