@@ -71,6 +71,7 @@ def test_readme_has_commands_and_links_that_exist() -> None:
         "timeline",
         "export",
         "triage",
+        "rules",
     ],
 )
 def test_every_command_explains_itself(command: str) -> None:

@@ -15,6 +15,7 @@ from evtxhunt.cli import (
     export_command,
     query_commands,
     report_commands,
+    rules_command,
     session_commands,
     sql_command,
     triage_command,
@@ -72,6 +73,7 @@ def _options(
 case_commands.add_to(app)
 report_commands.add_to(app)
 detect_command.add_to(app)
+rules_command.add_to(app)
 query_commands.add_to(app)
 session_commands.add_to(app)
 export_command.add_to(app)

@@ -1,4 +1,4 @@
-"""pySigma's parsed rule -> predicate. With load.py the only importer of pySigma, and so imported when it is needed."""
+"""pySigma's parsed rule -> predicate. With load.py and modifiers.py the only importer of pySigma, when it is needed."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from sigma.conditions import (
     ConditionValueExpression,
 )
 from sigma.exceptions import SigmaConditionError, SigmaError, SigmaValueError
-from sigma.modifiers import SigmaBase64OffsetModifier, SigmaCaseSensitiveModifier
+from sigma.modifiers import SigmaCaseSensitiveModifier
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
 from sigma.types import (
     CompareOperators,
@@ -92,7 +92,7 @@ def _items(detection: SigmaDetection) -> Iterator[SigmaDetectionItem]:
 
 def _mend_cased(item: SigmaDetectionItem) -> None:
     """Makes every text of a `cased` item so: pySigma's windash and expand give plain texts (1.5.1)."""
-    if SigmaCaseSensitiveModifier in item.modifiers and SigmaBase64OffsetModifier not in item.modifiers:
+    if SigmaCaseSensitiveModifier in item.modifiers:
         item.value = [_cased(value) for value in item.value]
 
 

@@ -1,10 +1,11 @@
-"""Where rule files are: folders, single files, and zips, which are read in memory and never unpacked."""
+"""Where rule files are: folders, single files, and zips, of which each member is read in memory."""
 
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from evtxhunt.errors import RulesError
 
@@ -46,6 +47,16 @@ def rule_files(paths: Sequence[Path]) -> Iterator[RuleFile]:
             yield file
 
 
+def zipped_files(archive: BinaryIO, shown: str) -> Iterator[RuleFile]:
+    """The YAML files of an open zip, in the order of their names. Raises RulesError if it is damaged or too large."""
+    size = 0
+    for count, file in enumerate(_read_zip(archive, shown), 1):
+        size += len(file.content or b"")
+        if count > _MOST_FILES or size > _MOST_BYTES:
+            raise RulesError(f"{shown}: more than {_MOST_FILES:,} files or {_MOST_BYTES:,} bytes, which no rules have")
+        yield file
+
+
 def _files_of(path: Path) -> Iterator[RuleFile]:
     if path.is_dir():
         found = (item for item in path.rglob("*") if item.suffix.lower() in _SUFFIXES and item.is_file())
@@ -54,7 +65,7 @@ def _files_of(path: Path) -> Iterator[RuleFile]:
     elif not path.exists():
         raise RulesError(f"{path}: no such file or folder of rules; give --rules a folder, a YAML file or a zip")
     elif zipfile.is_zipfile(path):
-        yield from _read_zip(path)
+        yield from _read_zip(path, str(path))
     else:
         yield _read_file(path, path.name)
 
@@ -68,12 +79,12 @@ def _read_file(path: Path, name: str) -> RuleFile:
     return _checked(name, str(path), content)
 
 
-def _read_zip(path: Path) -> Iterator[RuleFile]:
+def _read_zip(source: Path | BinaryIO, origin: str) -> Iterator[RuleFile]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(source) as archive:
             members = [item for item in archive.infolist() if item.filename.lower().endswith(_SUFFIXES)]
             for member in sorted(members, key=lambda item: item.filename):
-                shown = f"{path}/{member.filename}"
+                shown = f"{origin}/{member.filename}"
                 try:
                     with archive.open(member) as file:
                         yield _checked(member.filename, shown, file.read(_MOST_FILE_BYTES + 1))
@@ -81,7 +92,7 @@ def _read_zip(path: Path) -> Iterator[RuleFile]:
                     # The last two: encrypted, or packed by a method that Python lacks.
                     yield RuleFile(member.filename, shown, None, f"cannot be read: {error}")
     except (OSError, zipfile.BadZipFile) as error:
-        raise RulesError(f"{path}: the zip cannot be read: {error}; fetch it again") from error
+        raise RulesError(f"{origin}: the zip cannot be read: {error}; fetch it again") from error
 
 
 def _checked(name: str, shown: str, content: bytes) -> RuleFile:

@@ -32,6 +32,7 @@ from evtxhunt.sigma.convert import MissingPlaceholderError, Placeholders, predic
 from evtxhunt.sigma.convert_correlation import correlation_of
 from evtxhunt.sigma.files import RuleFile, rule_files
 from evtxhunt.sigma.model import DRL_NOTE, Correlation, LogSource, Rule, RuleHeader, RuleProblem, RuleSet
+from evtxhunt.sigma.modifiers import mend_modifiers
 
 # A YAML file that has none of these is something else: a workflow, a test's data.
 _RULE_KEYS = {"detection", "correlation", "filter", "logsource", "action"}
@@ -83,6 +84,7 @@ def load_rules(paths: Sequence[Path], placeholders: Placeholders) -> RuleSet:
 
     Raises RulesError if a path cannot be read at all.
     """
+    mend_modifiers()
     documents: list[_Document] = []
     hashes = hashlib.sha256()
     files = other_files = 0

@@ -226,18 +226,17 @@ def _number(number: int | float) -> str:
 
 
 def _within(address: str, network: str) -> str:
-    return " OR ".join(f"{address} BETWEEN '{first}' AND '{last}'" for first, last in _ranges(network)).join("()")
+    first, last = _range(network)
+    return f"({address} BETWEEN '{first}' AND '{last}')"
 
 
-def _ranges(network: str) -> list[tuple[str, str]]:
-    """First and last address as sigma_ip() writes them. Addresses of version 4 inside of version 6 are of version 4."""
+def _range(network: str) -> tuple[str, str]:
+    """First and last address as sigma_ip() writes them, which takes ::ffff:10.0.0.1 for 10.0.0.1 and no other."""
     parsed = ipaddress.ip_network(network)
-    ranges = [(_sortable(parsed[0]), _sortable(parsed[-1]))]
-    if isinstance(parsed, ipaddress.IPv6Network) and parsed.overlaps(_MAPPED):
-        inside = parsed if parsed.subnet_of(_MAPPED) else _MAPPED
-        first, last = (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) for address in (inside[0], inside[-1]))
-        ranges.append((_sortable(first), _sortable(last)))
-    return ranges
+    if isinstance(parsed, ipaddress.IPv6Network) and parsed.subnet_of(_MAPPED):
+        first, last = (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) for address in (parsed[0], parsed[-1]))
+        return _sortable(first), _sortable(last)
+    return _sortable(parsed[0]), _sortable(parsed[-1])
 
 
 def _sortable(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:

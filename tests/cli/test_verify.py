@@ -184,7 +184,8 @@ def test_a_hostile_path_is_escaped_on_the_terminal(tmp_path: Path) -> None:
             [("recovered_record.event_key: rows against those whose event exists", None, "2", "1")],
         ),
         (
-            "INSERT INTO detection_run VALUES ('dcsync', 't', 'low', '00', 3, NULL), ('x', 't', 'low', '00', 0, NULL)",
+            "INSERT INTO detection_run BY NAME SELECT unnest(['dcsync', 'x']) AS detection_id, 'query' AS origin,"
+            " 't' AS title, 'low' AS level, '00' AS sha256, 'ran' AS state, unnest([3, 0]) AS findings",
             [("findings of dcsync", None, "3", "0")],
         ),
     ],
