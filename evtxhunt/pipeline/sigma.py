@@ -50,7 +50,7 @@ class RuleOptions:
     ids: tuple[str, ...] = ()  # rule_id, name or file
     excluded: tuple[str, ...] = ()
     placeholders: Path | None = None
-    engine: EngineName = "auto"  # shapes no result
+    engine: EngineName = "auto"
     cache: Path | None = None  # where the rules are kept once they were read
 
     def arguments(self) -> dict[str, object]:
@@ -61,6 +61,7 @@ class RuleOptions:
             "tag": sorted(self.tags),
             "id": sorted(self.ids),
             "exclude": sorted(self.excluded),
+            "engine": self.engine,
         }
 
 
