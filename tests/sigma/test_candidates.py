@@ -14,7 +14,7 @@ from evtxhunt.model import RuleRun
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.sigma import candidates, literals
 from evtxhunt.sigma.candidates import CANDIDATES, Proposer
-from evtxhunt.sigma.catalogue import read_catalogue
+from evtxhunt.sigma.catalogue import choose_events, read_catalogue
 from evtxhunt.sigma.engine_sql import SqlEngine
 from evtxhunt.sigma.literals import AllOf, AnyOf, need_of, rarest, regex_texts
 from evtxhunt.sigma.load import load_rules
@@ -209,6 +209,7 @@ def lost(case: Path, rules: Sequence[Rule], hits: Sequence[Hit]) -> list[Hit]:
     """Hits of plain SQL that are not proposed."""
     with connect_scratch(case, "1GB") as connection:
         connection.execute(MACROS_SQL)
+        choose_events(connection, include_recovered=False)
         proposer = Proposer(connection, read_catalogue(connection), read_log_sources(LOG_SOURCES), rules)
         asked = proposer.propose(1, 10**6)
         keys = {row[0] for row in connection.execute(f"SELECT event_key FROM {CANDIDATES}").fetchall()}
