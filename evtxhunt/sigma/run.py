@@ -53,10 +53,10 @@ class RuleRunner:
     sources: LogSources
     make_engine: Callable[[duckdb.DuckDBPyConnection], Engine]
     left_out: frozenset[str] = frozenset()  # rule_id of those that were not asked for
-    make_proposer: Callable[[duckdb.DuckDBPyConnection, Catalogue, LogSources, Sequence[Rule]], Proposer] | None = None
     slice_events: int = SLICE_EVENTS
     include_recovered: bool = False  # records from slack and carved ones
     on_step: OnStep = no_step
+    make_proposer: Callable[[duckdb.DuckDBPyConnection, Catalogue, LogSources, Sequence[Rule]], Proposer] | None = None
     _tallies: dict[str, _Tally] = field(default_factory=dict)
     _hidden: frozenset[str] = frozenset()  # rules whose hits serve correlations only
 
