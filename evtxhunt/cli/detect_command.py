@@ -47,8 +47,10 @@ _MOST_TIMES = 20
 
 
 class Engine(StrEnum):
-    """How Sigma rules are run."""
+    """How Sigma rules are run; all find the same."""
 
+    AUTO = "auto"
+    FAST = "fast"
     SQL = "sql"
 
 
@@ -107,8 +109,19 @@ def _detect(
         typer.Option("--placeholders", help='Values for %name% in Sigma rules (TOML): name = ["a", "b*"].'),
     ] = None,
     engine: Annotated[
-        Engine, typer.Option("--engine", help="How Sigma rules are run: one SQL query a rule.")
-    ] = Engine.SQL,
+        Engine,
+        typer.Option(
+            "--engine",
+            help="How Sigma rules are run, with equal results: sql asks each rule of all events, fast only of those"
+            " that hold its texts, auto takes fast unless the case is small.",
+        ),
+    ] = Engine.AUTO,
+    rules_cache: Annotated[
+        Path | None,
+        typer.Option(
+            "--rules-cache", help="Where Sigma rules are kept once they were read; beside the case as CASE.rules-cache."
+        ),
+    ] = None,
     timing: Annotated[bool, typer.Option("--timing", help="Tell which Sigma rules took the longest.")] = False,
     explain_logsource: Annotated[
         bool,
@@ -147,6 +160,7 @@ def _detect(
         excluded=tuple(exclude or ()),
         placeholders=placeholders,
         engine=engine.value,
+        cache=rules_cache or case.with_name(f"{case.name}.rules-cache"),
     )
     with StepBar() as bar:
         detected = detect(

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Literal
 
+import duckdb
 import pyarrow as pa
 
 from evtxhunt.allow import Allowed, set_aside
@@ -18,8 +19,11 @@ from evtxhunt.finding_rows import FINDING_SCHEMA, finding_batch
 from evtxhunt.model import LEVELS, Finding, Level, OnStep, RuleRun, no_step
 from evtxhunt.pipeline.recovered import marked_findings
 from evtxhunt.resources import queries_folder, shipped_folder
+from evtxhunt.sigma.cache import cache_key, read_cache, write_cache
+from evtxhunt.sigma.candidates import Proposer
 from evtxhunt.sigma.catalogue import Catalogue, choose_events, read_catalogue
 from evtxhunt.sigma.engine_sql import SqlEngine
+from evtxhunt.sigma.files import rule_files
 from evtxhunt.sigma.logsource import LogSources, describe_fields, read_log_sources, read_placeholders, shown_sources
 from evtxhunt.sigma.model import RuleHeader, RuleSet
 from evtxhunt.sigma.run import RuleRunner
@@ -30,7 +34,9 @@ _STATUSES_LEFT_OUT = ("deprecated", "unsupported")
 _BATCH_FINDINGS = 2048
 _MARKING_MEMORY = "128MB"  # to look up the records of one batch
 
-EngineName = Literal["sql"]
+EngineName = Literal["auto", "fast", "sql"]
+# Below this many events `auto` asks each rule of all events: looking for texts first costs more than it saves.
+FAST_EVENTS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,8 @@ class RuleOptions:
     ids: tuple[str, ...] = ()  # rule_id, name or file
     excluded: tuple[str, ...] = ()
     placeholders: Path | None = None
-    engine: EngineName = "sql"
+    engine: EngineName = "auto"
+    cache: Path | None = None  # where the rules are kept once they were read
 
     def arguments(self) -> dict[str, object]:
         """What shaped the result, for the manifest."""
@@ -60,9 +67,16 @@ class RuleOptions:
 
 def load_rule_set(options: RuleOptions) -> RuleSet:
     """Reads the rules. Raises RulesError if a path cannot be read, or an id that was asked for is not there."""
-    from evtxhunt.sigma.load import load_rules  # pySigma takes a fifth of a second to import
+    placeholders = read_placeholders(options.placeholders) if options.placeholders else {}
+    files = tuple(rule_files(options.paths))
+    key = cache_key(files, placeholders)
+    rule_set = read_cache(options.cache, key) if options.cache else None
+    if rule_set is None:
+        from evtxhunt.sigma.load import read_rules  # pySigma takes a fifth of a second to import
 
-    rule_set = load_rules(options.paths, read_placeholders(options.placeholders) if options.placeholders else {})
+        rule_set = read_rules(files, placeholders)
+        if options.cache:
+            write_cache(options.cache, key, rule_set)
     for wanted in options.ids:
         if not any(_is_called(header, (wanted,)) for header in rule_set.headers):
             raise RulesError(
@@ -138,6 +152,7 @@ def run_rules(
                 lambda scratch: SqlEngine(scratch, timeout_seconds),
                 left_out(rule_set, options),
                 include_recovered=include_recovered,
+                make_proposer=Proposer if _is_fast(connection, options) else None,
                 on_step=on_step,
             )
             options_of_file = pa.ipc.IpcWriteOptions(compression="zstd")
@@ -159,6 +174,13 @@ def _spool_beside(case: Path) -> Iterator[IO[bytes]]:
             yield spool
     except OSError as error:
         raise CaseError(f"{case}: findings cannot be written beside the case: {error.strerror or error}") from error
+
+
+def _is_fast(connection: duckdb.DuckDBPyConnection, options: RuleOptions) -> bool:
+    if options.engine != "auto":
+        return options.engine == "fast"
+    [row] = connection.execute("SELECT count(*) FROM event").fetchall()
+    return int(row[0]) >= FAST_EVENTS
 
 
 def _batches(findings: Iterator[Finding]) -> Iterator[list[Finding]]:

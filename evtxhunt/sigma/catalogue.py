@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import duckdb
 
@@ -59,6 +60,7 @@ class Catalogue:
         )
 
 
+@cache
 def normal_name(name: str) -> str:
     """The name without case, blanks and punctuation: Defender's "Threat Name" is Sigma's ThreatName."""
     return re.sub(r"[\W_]+", "", name.lower())

@@ -35,6 +35,7 @@ from sigma.types import (
 )
 
 from evtxhunt.sigma.predicate import (
+    PARTS,
     All,
     Any,
     Exists,
@@ -42,6 +43,7 @@ from evtxhunt.sigma.predicate import (
     Not,
     Null,
     Number,
+    Operator,
     Predicate,
     Reference,
     Regex,
@@ -52,7 +54,7 @@ from evtxhunt.sigma.predicate import (
 
 Placeholders = Mapping[str, tuple[str, ...]]
 
-_OPERATORS = {
+_OPERATORS: dict[CompareOperators, Operator] = {
     CompareOperators.LT: "<",
     CompareOperators.LTE: "<=",
     CompareOperators.GT: ">",
@@ -138,7 +140,10 @@ def _value(field: str | None, value: SigmaType, placeholders: Placeholders) -> P
         raise SigmaValueError("this value or modifier needs a field")
     match value:
         case SigmaTimestampPart():
-            return TimePart(field, value.timestamp_part.name.lower(), int(value.number))
+            part = next((part for part in PARTS if part == value.timestamp_part.name.lower()), None)
+            if part is None:
+                raise SigmaValueError(f"evtxhunt knows no part of a time called {value.timestamp_part.name.lower()}")
+            return TimePart(field, part, int(value.number))
         case SigmaNumber():
             return Number(field, "=", value.number)
         case SigmaCompareExpression():

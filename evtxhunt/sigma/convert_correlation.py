@@ -7,14 +7,23 @@ from sigma.correlations import (
     CorrelationConditionNOT,
     CorrelationConditionOR,
     SigmaCorrelationCondition,
+    SigmaCorrelationConditionOperator,
     SigmaCorrelationRule,
     SigmaExtendedCorrelationCondition,
     SigmaRuleReference,
 )
 from sigma.exceptions import SigmaCorrelationRuleError
 
-from evtxhunt.sigma.model import Correlation, Expression, RuleHeader
+from evtxhunt.sigma.model import Comparison, Correlation, Expression, RuleHeader
 
+_COMPARISONS: dict[SigmaCorrelationConditionOperator, Comparison] = {
+    SigmaCorrelationConditionOperator.LT: "lt",
+    SigmaCorrelationConditionOperator.LTE: "lte",
+    SigmaCorrelationConditionOperator.GT: "gt",
+    SigmaCorrelationConditionOperator.GTE: "gte",
+    SigmaCorrelationConditionOperator.EQ: "eq",
+    SigmaCorrelationConditionOperator.NEQ: "neq",
+}
 _WORDS = {CorrelationConditionAND: "and", CorrelationConditionOR: "or", CorrelationConditionNOT: "not"}
 
 
@@ -23,7 +32,8 @@ def correlation_of(rule: SigmaCorrelationRule, header: RuleHeader, known: Mappin
 
     Raises LookupError if one is not there, SigmaError if it makes no sense.
     """
-    expression = operator = None
+    expression = None
+    operator: Comparison = "gte"
     count = 0
     fields: tuple[str, ...] = ()
     percentile = None
@@ -33,7 +43,7 @@ def correlation_of(rule: SigmaCorrelationRule, header: RuleHeader, known: Mappin
         expression = _expression(condition.parsed)
     elif isinstance(condition, SigmaCorrelationCondition):
         names = _names(rule.rules or [])
-        operator, count, percentile = condition.op.name.lower(), condition.count, condition.percentile
+        operator, count, percentile = _COMPARISONS[condition.op], condition.count, condition.percentile
         if condition.fieldref is not None:
             fields = (condition.fieldref,) if isinstance(condition.fieldref, str) else tuple(condition.fieldref)
     if rule.type.name == "TEMPORAL_ORDERED" and not _is_sequence(expression):
@@ -54,7 +64,7 @@ def correlation_of(rule: SigmaCorrelationRule, header: RuleHeader, known: Mappin
         group_by=tuple(rule.group_by or ()),
         generates=rule.generate,
         window_seconds=rule.timespan.seconds,
-        operator=operator or "gte",
+        operator=operator,
         count=count,
         fields=fields,
         percentile=percentile,

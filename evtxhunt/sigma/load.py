@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,15 +80,17 @@ class _Document:
 
 
 def load_rules(paths: Sequence[Path], placeholders: Placeholders) -> RuleSet:
-    """Reads every rule below the paths. What is wrong with single rules is among the result's problems.
+    """Reads every rule below the paths. Raises RulesError if a path cannot be read at all."""
+    return read_rules(rule_files(paths), placeholders)
 
-    Raises RulesError if a path cannot be read at all.
-    """
+
+def read_rules(given: Iterable[RuleFile], placeholders: Placeholders) -> RuleSet:
+    """The rules in the files. What is wrong with single rules is among the result's problems."""
     mend_modifiers()
     documents: list[_Document] = []
     hashes = hashlib.sha256()
     files = other_files = 0
-    for file in rule_files(paths):
+    for file in given:
         sha256 = hashlib.sha256(file.content or b"").hexdigest()
         found = list(_documents(file, sha256))
         if found:

@@ -1,7 +1,7 @@
 """What the parts of the Sigma stage hand to one another."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from evtxhunt.model import Level, RuleState
 from evtxhunt.sigma.predicate import Predicate
@@ -54,6 +54,7 @@ class Rule:
     condition: Predicate
 
 
+Comparison: TypeAlias = Literal["lt", "lte", "gt", "gte", "eq", "neq"]
 # A correlation's condition in words over names of rules: "a", ("and", "a", ("not", "b")), ("or", ...).
 Expression: TypeAlias = str | tuple["Expression", ...]
 
@@ -69,7 +70,7 @@ class Correlation:
     group_by: tuple[str, ...]
     generates: bool  # whether the hits of its rules are findings, too
     window_seconds: int
-    operator: str  # "gte", ...
+    operator: Comparison
     count: int
     fields: tuple[str, ...]  # of value_count and the others that read a value
     percentile: int | None

@@ -7,6 +7,11 @@ field that the event lacks is not fulfilled, and `Not` of it is. Where a field h
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal, get_args
+
+Operator = Literal["=", "<>", "<", "<=", ">", ">="]
+Part = Literal["minute", "hour", "day", "week", "month", "year"]
+PARTS: tuple[Part, ...] = get_args(Part)
 
 
 class Wild(Enum):
@@ -41,7 +46,7 @@ class Number:
     """
 
     field: str
-    operator: str
+    operator: Operator
     number: int | float
 
 
@@ -82,7 +87,7 @@ class TimePart:
     """The value is a time whose part (minute, hour, day, week, month, year; UTC, ISO weeks) is this number."""
 
     field: str
-    part: str
+    part: Part
     number: int
 
 
@@ -134,3 +139,17 @@ def fields_of(predicate: Predicate) -> tuple[str | None, ...]:
         if isinstance(leaf, Reference):
             found.setdefault(leaf.other)
     return tuple(found)
+
+
+def event_ids_of(predicate: Predicate) -> frozenset[int] | None:
+    """The EventIDs that an event must have one of to fulfil it; None if any will do."""
+    match predicate:
+        case Number("EventID", "=", int(number)):
+            return frozenset((number,))
+        case All(items):
+            known = [found for found in map(event_ids_of, items) if found is not None]
+            return min(known, key=len) if known else None
+        case Any(items):
+            each = [event_ids_of(item) for item in items]
+            return frozenset[int]().union(*(found for found in each if found is not None)) if None not in each else None
+    return None

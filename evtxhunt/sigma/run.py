@@ -8,7 +8,8 @@ import duckdb
 
 from evtxhunt.case_file import DISK_ERRORS
 from evtxhunt.model import Finding, OnStep, RuleRun, RuleState, no_step
-from evtxhunt.sigma.catalogue import choose_events, read_catalogue
+from evtxhunt.sigma.candidates import CANDIDATES, Proposer
+from evtxhunt.sigma.catalogue import Catalogue, choose_events, read_catalogue
 from evtxhunt.sigma.correlation import CorrelationRunner, fields_read
 from evtxhunt.sigma.engine_sql import Hits, rule_error
 from evtxhunt.sigma.findings import about, findings_of
@@ -55,6 +56,7 @@ class RuleRunner:
     slice_events: int = SLICE_EVENTS
     include_recovered: bool = False  # records from slack and carved ones
     on_step: OnStep = no_step
+    make_proposer: Callable[[duckdb.DuckDBPyConnection, Catalogue, LogSources, Sequence[Rule]], Proposer] | None = None
     _tallies: dict[str, _Tally] = field(default_factory=dict)
     _hidden: frozenset[str] = frozenset()  # rules whose hits serve correlations only
 
@@ -65,20 +67,35 @@ class RuleRunner:
         self.connection.execute(MACROS_SQL)
         self.on_step("fields")
         choose_events(self.connection, include_recovered=self.include_recovered)
-        tables = plan_tables(read_catalogue(self.connection), self.sources, rules, fields_read(correlations))
+        catalogue, further = read_catalogue(self.connection), fields_read(correlations)
+        proposer = self.make_proposer(self.connection, catalogue, self.sources, rules) if self.make_proposer else None
+        plain = [rule for rule in rules if proposer is None or rule.header.rule_id in proposer.plain]
+        helped = [rule for rule in rules if proposer is not None and rule.header.rule_id not in proposer.plain]
+        tables = plan_tables(catalogue, self.sources, plain, further)
+        few = plan_tables(catalogue, self.sources, helped, further, CANDIDATES, "sigma_few")
+        of_rule = {rule.header.rule_id: tables.get(rule.source) for rule in plain}
+        of_rule |= {rule.header.rule_id: few.get(rule.source) for rule in helped}
+        work: list[tuple[Rule, Table]] = []
         for rule in rules:
-            if rule.source not in tables:
+            if table := of_rule[rule.header.rule_id]:
+                work.append((rule, table))
+            else:
                 self._tallies[rule.header.rule_id] = _Tally(
                     state="not applicable", reason=self._why_not_here(rule.source)
                 )
-        work = [(rule, tables[rule.source]) for rule in rules if rule.source in tables]
         runner = CorrelationRunner(self.connection, correlations)
         engine = self.make_engine(self.connection)
         for first, last in self._slices():
             self.on_step(f"events {first:,} to {last:,}")
-            filled = {table.name for table in tables.values() if self._create(table, first, last, rules)}
-            runnable = [item for item in work if item[1].name in filled and self._tally(item[0]).state == "ran"]
-            yield from self._slice_findings(engine, runner, runnable)
+            asked = proposer.plain | proposer.propose(first, last) if proposer else of_rule.keys()
+            runnable = [
+                (rule, table)
+                for rule, table in work
+                if rule.header.rule_id in asked and self._tally(rule).state == "ran"
+            ]
+            needed = {table.name: table for _, table in runnable}
+            filled = {name for name, table in needed.items() if self._create(table, first, last, rules)}
+            yield from self._slice_findings(engine, runner, [item for item in runnable if item[1].name in filled])
         for number, correlation in enumerate(correlations):
             yield from self._correlation_findings(runner, number, correlation)
 

@@ -9,7 +9,7 @@ from evtxhunt.event_columns import text_columns
 from evtxhunt.sigma.catalogue import EVENTS, Catalogue, EventKind, FieldPath, find_paths, normal_name
 from evtxhunt.sigma.logsource import FieldForm, LogSources, Place
 from evtxhunt.sigma.model import LogSource, Rule
-from evtxhunt.sigma.predicate import Exists, Network, fields_of, leaves
+from evtxhunt.sigma.predicate import Exists, Network, event_ids_of, fields_of, leaves
 from evtxhunt.sigma.sql import Column, quote
 
 # Sigma's names for what every event has, beside its own fields. An event's own field of that name comes first, as in
@@ -78,11 +78,16 @@ class Table:
 
 
 def plan_tables(
-    catalogue: Catalogue, sources: LogSources, rules: Sequence[Rule], further: Mapping[str, Collection[str]]
+    catalogue: Catalogue,
+    sources: LogSources,
+    rules: Sequence[Rule],
+    further: Mapping[str, Collection[str]],
+    events: str = EVENTS,
+    name: str = "sigma",
 ) -> dict[LogSource, Table]:
     """A table for each log source of the rules that the case holds, named in the order of the rules.
 
-    `further` says which fields of a rule's events are read besides its own, by rule_id.
+    `further` says which fields of a rule's events are read besides its own, by rule_id; `events` is where from.
     """
     by_source: dict[LogSource, list[Rule]] = {}
     for rule in rules:
@@ -92,7 +97,7 @@ def plan_tables(
         places = [(place, catalogue.kinds_of(place)) for place in sources.places_of(source)]
         places = [(place, kinds) for place, kinds in places if kinds]
         if places:
-            tables[source] = _table(f"memory.sigma_{len(tables)}", source, places, own, further)
+            tables[source] = _table(f"memory.{name}_{len(tables)}", source, places, own, further, events)
     return tables
 
 
@@ -102,6 +107,7 @@ def _table(
     places: Sequence[tuple[Place, tuple[EventKind, ...]]],
     rules: list[Rule],
     further: Mapping[str, Collection[str]],
+    events: str,
 ) -> Table:
     fields = dict.fromkeys(found for rule in rules for found in fields_of(rule.condition))
     fields |= dict.fromkeys(found for rule in rules for found in sorted(further.get(rule.header.rule_id, ())))
@@ -126,8 +132,17 @@ def _table(
         source=source,
         events=sum({(kind.channel, kind.event_id): kind.events for _, kinds in places for kind in kinds}.values()),
         columns=columns,
-        selects=tuple(_select(place, kinds, columns) for place, kinds in places),
+        selects=tuple(_select(place, _asked(kinds, rules), columns, events) for place, kinds in places),
     )
+
+
+def _asked(kinds: tuple[EventKind, ...], rules: Sequence[Rule]) -> tuple[EventKind, ...]:
+    """Those of which some rule may fulfil: many rules of a channel are about one event id."""
+    ids = [event_ids_of(rule.condition) for rule in rules]
+    if None in ids:
+        return kinds
+    wanted = frozenset[int]().union(*(found for found in ids if found is not None))
+    return tuple(kind for kind in kinds if kind.event_id in wanted)
 
 
 class _Reader:
@@ -169,6 +184,19 @@ class _Reader:
             values = [self._text(path) for path in paths] + heads
         return _coalesce(values, is_list=is_list), "(" + " OR ".join(exists or ["false"]) + ")"
 
+    def is_in_event_data(self, name: str) -> bool:
+        """Whether a field's value, where there is one, stands in event_data as the rule sees it."""
+        ways = self._mapped.get(normal_name(name)) or (FieldForm(("", name, "")),)
+        return all(
+            form.values is None
+            and not form.prefixes
+            and len(form.parts) == 3
+            and form.parts[0] == form.parts[2] == ""
+            and form.parts[1] != _PROVIDER
+            and normal_name(form.parts[1]) not in {_EVENT_ID, *self._head}
+            for form in ways
+        )
+
     def _text(self, path: FieldPath) -> str:
         """The value at a path, from a column of its own where the event table has one."""
         if len(path.keys) == 1 and path.keys[0] in text_columns():
@@ -199,7 +227,14 @@ class _Reader:
         return f"({joined})"
 
 
-def _select(place: Place, kinds: tuple[EventKind, ...], columns: dict[str | None, Column]) -> tuple[str, str]:
+def is_in_event_data(place: Place, kinds: tuple[EventKind, ...], name: str) -> bool:
+    """Whether a Sigma field's value, where an event of that place has one, stands in its event_data unchanged."""
+    return _Reader(place, kinds).is_in_event_data(name)
+
+
+def _select(
+    place: Place, kinds: tuple[EventKind, ...], columns: dict[str | None, Column], events: str
+) -> tuple[str, str]:
     """SQL of one place's rows, before and after the condition on event_key."""
     reader = _Reader(place, kinds)
     shown = []
@@ -221,7 +256,7 @@ def _select(place: Place, kinds: tuple[EventKind, ...], columns: dict[str | None
     before = (
         f"SELECT event_key, event_time, host, computer, event_id, {_user_sql(user)} AS user_name,"
         f" {', '.join(shown) or 'NULL AS o0'}"
-        f" FROM (SELECT *, {reader.taken_sql} AS taken FROM {EVENTS} WHERE"
+        f" FROM (SELECT *, {reader.taken_sql} AS taken FROM {events} WHERE"
     )
     return before, f"AND {_kinds_sql(kinds)})" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
 
@@ -229,6 +264,8 @@ def _select(place: Place, kinds: tuple[EventKind, ...], columns: dict[str | None
 def _kinds_sql(kinds: tuple[EventKind, ...]) -> str:
     """The condition that an event is of one of these kinds, by channel and, where it says more, by id."""
     channels: dict[str | None, list[int]] = {}
+    if not kinds:
+        return "false"
     for kind in kinds:
         if kind.event_id is not None:
             channels.setdefault(kind.channel, []).append(kind.event_id)

@@ -210,7 +210,7 @@ def test_the_manifest_names_the_rules_by_their_hash(case: Path, folder: Path) ->
     )
     assert first["sha256"] != second["sha256"]
     assert first["counts"] == {"left out": 2, "not applicable": 1, "ran": 1}
-    assert (first["level"], first["engine"]) == ("high", "sql")
+    assert (first["level"], first["engine"]) == ("high", "auto")
 
 
 def test_the_allow_list_sets_findings_of_rules_aside(case: Path, folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,259 @@
+"""Which events can make which rules fire at all: found by looking for all rules' texts at once.
+
+It only proposes: a proposed event is then asked by the rule's own SQL. So what is wrong here can lose hits and never
+invent one, and there is one meaning of rules, that of SQL.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import repeat
+from typing import TypeAlias
+
+import ahocorasick_rs
+import duckdb
+import pyarrow as pa
+
+from evtxhunt.sigma.catalogue import EVENTS, Catalogue, EventKind
+from evtxhunt.sigma.literals import Need, need_of, rarest, texts_of
+from evtxhunt.sigma.logsource import LogSources, Place
+from evtxhunt.sigma.model import LogSource, Rule
+from evtxhunt.sigma.predicate import Regex, leaves
+from evtxhunt.sigma.sql import quote
+from evtxhunt.sigma.tables import is_in_event_data
+
+# Where Proposer.propose() leaves its events.
+CANDIDATES = "memory.sigma_candidate"
+# The text that is searched: where the values of an event's fields are, and those that keywords look through.
+_TEXT_SQL = "lower(concat(event_data, rendering_info))"
+_HEAD_SQL = "concat_ws(chr(10), provider, channel, computer, user_sid)"
+_SAMPLE_RUNS, _SAMPLE_RUN = 64, 64
+# A rule whose rarest text is in more of the sample than one in so many is not worth it: it is asked of all events.
+_DENSE = 300
+# What an event with a text costs where the rule may fire, against one where it cannot.
+_IN_KIND = 8
+_THREADS = 2
+_BATCH_ROWS = 2_048
+_NONE: set[int] = set()  # of rows that have no text; never added to
+
+
+_Kind: TypeAlias = tuple[str | None, int | None]  # channel, event_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Searched:
+    """Texts in all events that are searched at once, and which rules wait for which."""
+
+    automaton: ahocorasick_rs.BytesAhoCorasick
+    rules: tuple[tuple[Rule, ...], ...]  # of each text
+    kinds: Mapping[LogSource, frozenset[_Kind]]
+    # What was found out already: rule_id of the rules that wait for a text in a kind of event.
+    known: dict[tuple[int, _Kind], frozenset[str]] = field(default_factory=dict)
+
+    def rules_of(self, text: int, kind: _Kind) -> frozenset[str]:
+        """rule_id of the rules that an event of this kind with this text may fulfil."""
+        if (text, kind) not in self.known:
+            self.known[text, kind] = frozenset(
+                rule.header.rule_id for rule in self.rules[text] if kind in self.kinds[rule.source]
+            )
+        return self.known[text, kind]
+
+
+class Proposer:
+    """Proposes events of one case for the rules that have a text to look for; `plain` are those that have none."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        catalogue: Catalogue,
+        sources: LogSources,
+        rules: Sequence[Rule],
+    ) -> None:
+        self._connection = connection
+        by_id = {rule.header.rule_id: rule for rule in rules}
+        kinds = {
+            source: frozenset(
+                (kind.channel, kind.event_id)
+                for place in sources.places_of(source)
+                for kind in catalogue.kinds_of(place)
+            )
+            for source in dict.fromkeys(rule.source for rule in rules)
+        }
+        unsound = _unsound(connection, rules)
+        needs = {
+            rule.header.rule_id: need
+            for rule, need in _needs(catalogue, sources, rules)
+            if rule.header.rule_id not in unsound
+        }
+        texts = sorted(set[str]().union(*map(texts_of, needs.values())))
+        folded = _folded(connection, texts)
+        counts, size = self._sample(texts, folded)
+        costs = {source: _costs(counts, own) for source, own in kinds.items()}
+        heads = self._heads()
+        waiting: dict[str, list[Rule]] = {}
+        helped = set()
+        for rule_id, need in needs.items():
+            rule = by_id[rule_id]
+            cost, chosen = rarest(need, costs[rule.source])
+            # Keywords are looked for in an event's head as well, of which there are few different ones.
+            is_in_head = any(leaf.field is None for leaf in leaves(rule.condition)) and any(
+                folded[text] in heads for text in chosen
+            )
+            if cost * _DENSE <= size * _IN_KIND and not is_in_head:
+                helped.add(rule_id)
+                for text in chosen:
+                    waiting.setdefault(folded[text], []).append(rule)
+        ordered = sorted(waiting)
+        self._searched = _Searched(_automaton(ordered), tuple(tuple(waiting[text]) for text in ordered), kinds)
+        self.plain = frozenset(by_id) - helped
+
+    def propose(self, first_key: int, last_key: int) -> frozenset[str]:
+        """rule_id of the rules that events with these keys may fulfil; the events are in CANDIDATES afterwards."""
+        size = -(-(last_key - first_key + 1) // _THREADS)
+        ranges = [(start, min(start + size - 1, last_key)) for start in range(first_key, last_key + 1, size)]
+        cursors = [self._connection.cursor() for _ in ranges]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            found = list(pool.map(_search, cursors, ranges, repeat(self._searched)))
+        keys = pa.array([key for own, _ in found for key in own], pa.int64())
+        self._connection.register("candidate_keys", pa.table({"event_key": keys}))
+        self._connection.execute(
+            f"CREATE OR REPLACE TABLE {CANDIDATES} AS FROM {EVENTS}"
+            f" WHERE event_key BETWEEN {first_key} AND {last_key} AND event_key IN (FROM candidate_keys)"
+        )
+        self._connection.unregister("candidate_keys")
+        return frozenset[str]().union(*(asked for _, asked in found))
+
+    def _sample(self, texts: Sequence[str], folded: Mapping[str, str]) -> tuple[dict[_Kind, dict[str, int]], int]:
+        """In how many events of a sample each text is, by kind of event, and how many these are."""
+        [row] = self._connection.execute(f"SELECT coalesce(max(event_key), 0) FROM {EVENTS}").fetchall()
+        step = max(_SAMPLE_RUN, int(row[0]) // _SAMPLE_RUNS)
+        runs = [(start, start + _SAMPLE_RUN - 1) for start in range(1, int(row[0]) + 1, step)]
+        counts: dict[_Kind, dict[str, int]] = {}
+        size = 0
+        automaton = _automaton([folded[text] for text in texts])
+        for batch in _read(self._connection, runs):
+            size += len(batch)
+            for kind, numbers in zip(_kinds(batch), _texts_by_row(automaton, batch.column(1)), strict=True):
+                own = counts.setdefault(kind, {})
+                for number in numbers:
+                    own[texts[number]] = own.get(texts[number], 0) + 1
+        return counts, size
+
+    def _heads(self) -> str:
+        rows = self._connection.execute(
+            f"SELECT DISTINCT lower({_HEAD_SQL}) AS head FROM {EVENTS} ORDER BY ALL"
+        ).fetchall()
+        return "\n".join(str(row[0]) for row in rows)
+
+
+def _needs(catalogue: Catalogue, sources: LogSources, rules: Sequence[Rule]) -> Iterator[tuple[Rule, Need]]:
+    searched: dict[tuple[LogSource, str | None], bool] = {}
+    places: dict[LogSource, list[tuple[Place, tuple[EventKind, ...]]]] = {}
+
+    def is_searched(source: LogSource, field: str | None) -> bool:
+        if (source, field) not in searched:
+            if source not in places:
+                places[source] = [(place, catalogue.kinds_of(place)) for place in sources.places_of(source)]
+            searched[source, field] = field is None or all(
+                is_in_event_data(place, kinds, field) for place, kinds in places[source]
+            )
+        return searched[source, field]
+
+    for rule in rules:
+        need = need_of(rule.condition, partial(is_searched, rule.source))
+        if need is not None:
+            yield rule, need
+
+
+def _unsound(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> set[str]:
+    """rule_id of rules with an expression that RE2 refuses, which is said when they are asked of all events."""
+    using: dict[str, set[str]] = {}
+    for rule in rules:
+        for leaf in leaves(rule.condition):
+            if isinstance(leaf, Regex):
+                using.setdefault(leaf.pattern, set()).add(rule.header.rule_id)
+    found: set[str] = set()
+    for pattern, rule_ids in using.items():
+        try:
+            connection.execute(f"SELECT regexp_matches(text, {quote(pattern)}) FROM (VALUES ('')) AS v(text)")
+        except duckdb.Error:
+            found |= rule_ids
+    return found
+
+
+def _costs(counts: Mapping[_Kind, Mapping[str, int]], kinds: Collection[_Kind]) -> dict[str, int]:
+    """What it takes to look for each text: it must be asked about in events of these kinds, and is found in others."""
+    found: dict[str, int] = {}
+    for kind, own in counts.items():
+        weight = _IN_KIND if kind in kinds else 1
+        for text, count in own.items():
+            found[text] = found.get(text, 0) + count * weight
+    return found
+
+
+def _folded(connection: duckdb.DuckDBPyConnection, texts: Sequence[str]) -> dict[str, str]:
+    """Each text as DuckDB's lower() has it."""
+    beyond = [text for text in texts if not text.isascii()]
+    rows = connection.execute("SELECT unnest(?::VARCHAR[]) AS text, lower(text)", [beyond]).fetchall()
+    return {text: text for text in texts} | dict(rows)
+
+
+def _automaton(texts: Sequence[str]) -> ahocorasick_rs.BytesAhoCorasick:
+    return ahocorasick_rs.BytesAhoCorasick(
+        [text.encode() for text in texts], implementation=ahocorasick_rs.Implementation.ContiguousNFA
+    )
+
+
+def _read(connection: duckdb.DuckDBPyConnection, ranges: Sequence[tuple[int, int]]) -> Iterator[pa.RecordBatch]:
+    """event_key, text, channel and event_id of the events with these keys."""
+    parts = " UNION ALL ".join(
+        f"SELECT event_key, {_TEXT_SQL} AS text, channel, event_id FROM {EVENTS}"
+        f" WHERE event_key BETWEEN {first} AND {last}"
+        for first, last in ranges
+    )
+    return iter(connection.sql(parts).to_arrow_reader(_BATCH_ROWS)) if ranges else iter(())
+
+
+def _search(
+    cursor: duckdb.DuckDBPyConnection, keys: tuple[int, int], searched: _Searched
+) -> tuple[list[int], set[str]]:
+    """The keys of events that some rule may fire on, and rule_id of these rules."""
+    found_keys: list[int] = []
+    asked: set[str] = set()
+    for batch in _read(cursor, [keys]):
+        rows = [(row, texts) for row, texts in enumerate(_texts_by_row(searched.automaton, batch.column(1))) if texts]
+        found = batch.take(pa.array([row for row, _ in rows], pa.int64()))
+        for key, kind, (_, texts) in zip(found.column(0).to_pylist(), _kinds(found), rows, strict=True):
+            rules = frozenset[str]().union(*(searched.rules_of(text, kind) for text in texts))
+            if rules:
+                found_keys.append(key)
+                asked |= rules
+    return found_keys, asked
+
+
+def _kinds(batch: pa.RecordBatch) -> list[_Kind]:
+    return list(zip(batch.column(2).to_pylist(), batch.column(3).to_pylist(), strict=True))
+
+
+def _texts_by_row(automaton: ahocorasick_rs.BytesAhoCorasick, texts: pa.StringArray) -> list[set[int]]:
+    """The numbers of the texts that each row has."""
+    found: list[set[int]] = [_NONE] * len(texts)
+    _, offset_buffer, data = texts.buffers()
+    if data is None or not len(texts):
+        return found
+    offsets = memoryview(offset_buffer).cast("i")[texts.offset : texts.offset + len(texts) + 1]
+    base = offsets[0]
+    row, row_start, row_end = 0, 0, offsets[1] - base
+    # Rows lie side by side: what is found across their border is in neither.
+    for number, start, end in automaton.find_matches_as_indexes(
+        memoryview(data).cast("B")[base : offsets[-1]], overlapping=True
+    ):
+        while start >= row_end:
+            row += 1
+            row_start, row_end = row_end, offsets[row + 1] - base
+        if row_start <= start and end <= row_end:
+            if found[row] is _NONE:
+                found[row] = set()
+            found[row].add(number)
+    return found
