@@ -37,7 +37,7 @@ class StaleRecordError(UnreadableRecordError):
     """The template or a name that the record refers to is not there any more: something else stands in its place."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Element:
     name: str
     attributes: "list[tuple[str, list[Node]]]" = field(default_factory=list)
@@ -327,10 +327,12 @@ class _JsonWriter:
         is_named = any(_has_text(_name_of(child)) for child in data)
         seen: dict[str, int] = {}
         for child in children:
-            if child in data and is_named:
+            self._count(len(child.name))
+            is_data = is_container and child.name == "Data"
+            if is_data and is_named:
                 if _has_text(name := _name_of(child)):
-                    members.append(f'"{_joined(name)}":{self._data(child)}')
-            elif child in data:
+                    members.append(f'"{self._text(name)}":{self._data(child)}')
+            elif is_data:
                 if child is data[0]:
                     values = [self._data(item) for item in data]
                     listed = values[0] if len(values) == 1 else f"[{','.join(values)}]"
@@ -339,7 +341,7 @@ class _JsonWriter:
                 count = seen[child.name] = seen.get(child.name, -1) + 1
                 key = f"{child.name}_{count}" if count else child.name
                 members.append(f'"{key}":{self._element(child, child.name in ("EventData", "UserData"))}')
-        return self._bounded(f"{{{','.join(members)}}}")
+        return f"{{{','.join(members)}}}"
 
     def _data(self, element: _Element) -> str:
         self._count(1)
@@ -348,16 +350,19 @@ class _JsonWriter:
         return self._content(element.children) if _has_text(element.children) else '""'
 
     def _attributes(self, element: _Element) -> str:
-        return ",".join(f'"{name}":{self._content(value)}' for name, value in element.attributes if _has_text(value))
+        shown = [(name, value) for name, value in element.attributes if _has_text(value)]
+        self._count(sum(len(name) for name, _ in shown))
+        return ",".join(f'"{name}":{self._content(value)}' for name, value in shown)
 
     def _content(self, nodes: "Sequence[Node]") -> str:
-        if len(nodes) == 1 and isinstance(nodes[0], Value) and nodes[0].is_bare:
-            return nodes[0].text
-        return self._bounded(f'"{_joined(nodes)}"')
+        text = self._text(nodes)
+        is_bare = len(nodes) == 1 and isinstance(nodes[0], Value) and nodes[0].is_bare
+        return text if is_bare else f'"{text}"'
 
-    def _bounded(self, text: str) -> str:
-        self._count(len(text))
-        return text
+    def _text(self, nodes: "Sequence[Node]") -> str:
+        texts = [node.text for node in nodes if isinstance(node, Value)]
+        self._count(sum(map(len, texts)))
+        return "".join(texts)
 
     def _count(self, written: int) -> None:
         self._written += written
@@ -367,10 +372,6 @@ class _JsonWriter:
 
 def _has_text(nodes: "Sequence[Node]") -> bool:
     return any(isinstance(node, Value) and node.text != "" for node in nodes)
-
-
-def _joined(nodes: "Sequence[Node]") -> str:
-    return "".join(node.text for node in nodes if isinstance(node, Value))
 
 
 def _name_of(data: _Element) -> "Sequence[Node]":

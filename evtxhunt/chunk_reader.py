@@ -249,7 +249,7 @@ class ChunkReader:
         """The record's JSON, its state, and why that is not 'whole'."""
         renderer = chunk.renderer
         before = renderer.work
-        if before > _CHUNK_WORK or self._work > _FILE_WORK:
+        if before > _CHUNK_WORK or self._work > _FILE_WORK or self._rows.characters > 2 * _BATCH_CHARACTERS:
             return None, "damaged", "not tried: the records of this log cause more work than one may"
         try:
             rendered = renderer.render(header.offset, header.size)

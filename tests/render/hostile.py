@@ -22,7 +22,13 @@ def hostile_report(payloads: tuple[str, ...] = PAYLOADS) -> Report:
         for index, payload in enumerate(payloads)
     )
     records = tuple(
-        replace(_filled(base.records[0], payload), source=index, event_data=_json(payload) if index % 2 else payload)
+        replace(
+            _filled(base.records[0], payload),
+            source=index,
+            event_data=_json(payload) if index % 2 else payload,
+            copies=((index, payload),),
+            copy_count=1,
+        )
         for index, payload in enumerate(payloads)
     )
     sessions = tuple(
