@@ -63,7 +63,8 @@ _PATHS = """
     WHERE is_longest ORDER BY path_id
 """
 _LOGS = """
-    SELECT source_file_id, path, size, status, coalesce(parsed, 0) + coalesce(rescued, 0), coalesce(failed, 0)
+    SELECT source_file_id, concat_ws('!', container, path) AS path, size, status,
+        coalesce(parsed, 0) + coalesce(rescued, 0), coalesce(failed, 0)
     FROM source_file ORDER BY source_file_id
 """
 
