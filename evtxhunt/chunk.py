@@ -176,8 +176,9 @@ def _walk_records(chunk: bytes, end: int, is_sound: bool) -> _Records:
     found = _Records()
     offsets, record_ids, written_filetimes = found.offsets, found.record_ids, found.written_filetimes
     offset = last_end = _RECORDS_START
-    while offset + RECORD_HEADER_SIZE <= end:
-        magic, size, record_id, filetime = _RECORD_HEADER.unpack_from(chunk, offset)
+    unpack, last = _RECORD_HEADER.unpack_from, end - RECORD_HEADER_SIZE
+    while offset <= last:
+        magic, size, record_id, filetime = unpack(chunk, offset)
         if magic != _RECORD_MAGIC_NUMBER or size < _SMALLEST_RECORD or offset + size > CHUNK_SIZE:
             if found.damaged_at is None:
                 found.damaged_at = offset

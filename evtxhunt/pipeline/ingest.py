@@ -383,8 +383,8 @@ def _event_stream(
             yield pa.record_batch(
                 [
                     pa.array(range(key, key + rows), pa.int64()),
-                    pa.array([work.source_file_id] * rows, pa.int32()),
-                    pa.array([work.source.host] * rows, pa.string()),
+                    pa.repeat(pa.scalar(work.source_file_id, pa.int32()), rows),
+                    pa.repeat(pa.scalar(work.source.host, pa.string()), rows),
                     *batch.columns,
                 ],
                 schema=EVENT_STREAM_SCHEMA,
