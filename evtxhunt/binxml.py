@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC, Value, decode_value, json_text
-from evtxhunt.chunk import CHUNK_SIZE
+from evtxhunt.chunk import CHUNK_SIZE, RECORD_HEADER_SIZE
 
 # Real records nest 7 elements deep, have 300 nodes and render to 200 KiB; who writes more wants to do harm.
 _MOST_DEPTH = 64
@@ -25,7 +25,7 @@ _PI_TARGET, _PI_DATA, _TEMPLATE, _SUBSTITUTION, _OPTIONAL, _FRAGMENT = 0x0A, 0x0
 _MORE = 0x40  # on an element: it has attributes; on an attribute or value: another one follows
 _STRING, _BINXML = 0x01, 0x21
 
-_RECORD_HEADER_SIZE, _SIZE_COPY = 24, 4  # before and behind its content
+_SIZE_COPY = 4  # bytes behind the content of a record
 _ENTITIES = {"quot": '"', "apos": "'", "amp": "&", "lt": "<", "gt": ">"}
 
 
@@ -98,13 +98,13 @@ class RecordRenderer:
         self._is_borrowed = False
         self._record = range(offset, min(offset + size, CHUNK_SIZE))
         try:
-            nodes, _ = self._read(offset + _RECORD_HEADER_SIZE, self._record.stop - _SIZE_COPY, False, 0)
+            nodes, _ = self._read(offset + RECORD_HEADER_SIZE, self._record.stop - _SIZE_COPY, False, 0)
             elements = [node for node in nodes if isinstance(node, _Element)]
             if len(elements) != 1:
                 raise UnreadableRecordError(f"{len(elements)} elements at its top instead of one")
             text = _JsonWriter().root(elements[0])
         except struct.error as error:
-            raise UnreadableRecordError(f"its content at {offset + _RECORD_HEADER_SIZE} ends too early") from error
+            raise UnreadableRecordError(f"its content at {offset + RECORD_HEADER_SIZE} ends too early") from error
         return RenderedRecord(text, self._refers_to, self._is_borrowed)
 
     def read_definition(self, offset: int) -> list[Node]:
