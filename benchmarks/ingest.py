@@ -6,7 +6,6 @@ python -m benchmarks.ingest [--size MB] [--runs N] [--quiet-weeks]
 import argparse
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -21,6 +20,7 @@ import evtx
 import pyarrow as pa
 
 from benchmarks.corpus import make_corpus
+from benchmarks.resident import peak_resident
 from evtxhunt.chunk_reader import RECORD_SCHEMA
 from evtxhunt.parse import LogReader
 from samples.bulk import write_weeks
@@ -79,7 +79,7 @@ def ingest_all(folder: Path, case: Path) -> dict[str, Any]:
     started = time.perf_counter()
     summary = ingest([folder], case)
     seconds = time.perf_counter() - started
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    resident = peak_resident()
     database = case.stat().st_size
     query_set = load_query_set()
     uncorrelated = case.with_suffix(".copy")

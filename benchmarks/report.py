@@ -7,7 +7,6 @@ The case is synthetic quiet weeks (samples/bulk.py) with the demo's intrusion am
 
 import argparse
 import json
-import resource
 import shutil
 import statistics
 import subprocess
@@ -19,6 +18,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.resident import peak_resident
 from samples.bulk import write_weeks
 
 REPOSITORY = Path(__file__).parent.parent
@@ -82,7 +82,7 @@ def write_report_of(case: Path, output: Path) -> dict[str, Any]:
     return {
         "gather": gathered,
         "render": time.perf_counter() - started - gathered,
-        "resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "resident": peak_resident(),
         "events": report.event_count,
         "lines": len(report.lines),
         "findings": len(report.findings),

@@ -7,7 +7,6 @@ import argparse
 import hashlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any, get_args
 import duckdb
 
 from benchmarks.corpus import REPOSITORY, seed_logs
+from benchmarks.resident import peak_resident
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.sigma import EngineName, RuleOptions, load_rule_set, log_sources, run_rules
 from samples.bulk import write_weeks
@@ -73,7 +73,7 @@ def detect_all(case: Path, rules: list[Path], number: int, engine: EngineName, c
         "seconds": time.perf_counter() - started,
         "findings": count,
         "found": found.hexdigest()[:16],
-        "resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "resident": peak_resident(),
     }
 
 

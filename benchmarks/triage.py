@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.resident import peak_resident
 from evtxhunt.pipeline.fleet import Fleet, Limits, Progress
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.query import load_query_set
@@ -72,8 +73,8 @@ def main() -> None:
         started = time.perf_counter()
         JOBS[given.job](given.folder, given.output, given.jobs)
         seconds = time.perf_counter() - started
-        resident = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        print(json.dumps({"seconds": seconds, "resident": resident * 1024}))
+        resident = max(peak_resident(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+        print(json.dumps({"seconds": seconds, "resident": resident}))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -6,7 +6,6 @@ of them, but their locks. So all that uses these runs in forks. Not on Windows, 
 
 import ctypes
 import json
-import mmap
 import os
 import select
 import signal
@@ -71,11 +70,12 @@ class Child:
         return time.monotonic() - self.started
 
     def resident(self) -> int:
-        """Bytes of memory that it and the processes which it started hold; 0 where that cannot be seen."""
+        """Bytes of memory that it and the processes which it started hold for themselves, without what they still share
+        with the process that they are forks of; 0 where that cannot be seen."""
         pids = [str(self.pid)]
         try:
             pids += Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-            return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids) * mmap.PAGESIZE
+            return sum(map(_private, pids))
         except OSError:
             return 0
 
@@ -86,6 +86,12 @@ class Child:
             while self.status is None:
                 select.select([self], [], [], 1)
                 self.messages()
+
+
+def _private(pid: str) -> int:
+    """Bytes of memory of one process that no other one shares (proc_pid_smaps(5)). Raises OSError."""
+    fields = (line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines())
+    return sum(int(size) * 1024 for name, size, *_ in fields if name in ("Private_Clean:", "Private_Dirty:"))
 
 
 def wait_any(children: Sequence[Child], seconds: float) -> None:

@@ -4,7 +4,6 @@ A number names seed, mutator and random numbers. Seeds are the synthetic ones, t
 """
 
 import json
-import resource
 import sys
 import tempfile
 from collections import defaultdict
@@ -14,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.resident import peak_resident
 from evtxhunt.chunk import CHUNK_SIZE, FILE_HEADER_SIZE, walk_chunk
 from evtxhunt.fast_parser import FastParser
 from evtxhunt.log_model import LogAccount
@@ -200,7 +200,7 @@ def work(numbers: Iterable[int], path: Path) -> None:
         say(number=number)
         for problem in problems(number, path):
             say(problem=f"{number} ({' / '.join(name_of(number))}): {problem}")
-    say(resident=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    say(resident=peak_resident() // 2**20)
 
 
 def main() -> None:

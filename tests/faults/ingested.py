@@ -1,10 +1,10 @@
 """Ingests many damaged logs among healthy ones: `python -m tests.faults.ingested FOLDER FIRST STOP STEP`."""
 
 import json
-import resource
 import sys
 from pathlib import Path
 
+from benchmarks.resident import peak_resident
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.verify import verify
 from tests.faults.campaign import damaged
@@ -40,7 +40,7 @@ def main() -> None:
         "neighbour_events": len(wanted),
         "are_neighbours_unharmed": rows(folder / "case.duckdb", _NEIGHBOUR_EVENTS) == wanted,
         "differences": [str(difference) for difference in verify(folder / "case.duckdb").differences],
-        "resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "resident": peak_resident() // 2**20,
     }
     print(json.dumps(said))
 

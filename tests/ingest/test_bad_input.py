@@ -13,6 +13,7 @@ from evtxhunt.cli import app
 from samples import values
 from samples.events import EventData
 from samples.evtx_writer import build_log
+from tests.conftest import REPOSITORY
 from tests.logs import make_log, make_records, rows
 
 runner = CliRunner()
@@ -263,12 +264,14 @@ def test_log_of_huge_records_takes_bounded_memory(numbers: int, tmp_path: Path) 
                 log = build_log([dataclasses.replace(record, record_id=first + record.record_id) for record in records])
             file.write(log if part == 0 else log[4096:])
     code = (
-        "import json, resource, sys; from pathlib import Path; from evtxhunt.pipeline.ingest import ingest;"
+        "import json, sys; from pathlib import Path; from benchmarks.resident import peak_resident;"
+        "from evtxhunt.pipeline.ingest import ingest;"
         "s = ingest([Path(sys.argv[1])], Path(sys.argv[2]));"
-        "print(json.dumps([s.events, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024]))"
+        "print(json.dumps([s.events, peak_resident() // 2**20]))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "huge.evtx"), str(tmp_path / "case.duckdb")]
-    events, resident = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    result = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    events, resident = json.loads(result.stdout)
     assert events == 64 * numbers
     assert resident < 1000  # MiB: 512 MB for DuckDB, and what Python, Arrow and the allocators hold beside it
 
