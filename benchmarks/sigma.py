@@ -57,22 +57,21 @@ def detect_all(case: Path, rules: list[Path], number: int, engine: EngineName, c
     ordered = sorted(rule_set.rules, key=lambda rule: hashlib.sha256(rule.header.rule_id.encode()).digest())
     chosen = {rule.header.rule_id for rule in ordered[:number]}
     rule_set = replace(rule_set, rules=tuple(rule for rule in rule_set.rules if rule.header.rule_id in chosen))
-    found = hashlib.sha256()
-    count = 0
+    found = []
     with run_rules(case, rule_set, options, log_sources(None), (), timeout_seconds=None, memory_limit="1GB") as (
         runs,
         batches,
     ):
-        for batch in batches:
-            count += len(batch)
-            for row in batch.select(["detection_id", "evidence"]).to_pylist():
-                found.update(repr(row).encode())
+        found += [batch.select(["detection_id", "evidence"]) for batch in batches]
+    seconds = time.perf_counter() - started
+    # The engines find the same in different orders.
+    rows = sorted((row["detection_id"], row["evidence"]) for batch in found for row in batch.to_pylist())
     return {
         "rules": sum(run.state == "ran" for run in runs),
         "loading": loading,
-        "seconds": time.perf_counter() - started,
-        "findings": count,
-        "found": found.hexdigest()[:16],
+        "seconds": seconds,
+        "findings": len(rows),
+        "found": hashlib.sha256(repr(rows).encode()).hexdigest()[:16],
         "resident": peak_resident(),
     }
 

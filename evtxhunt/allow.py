@@ -71,6 +71,8 @@ def _entry(path: Path, number: int, item: dict[str, object]) -> Allowed:
 
 def set_aside(findings: Iterable[Finding], entries: Sequence[Allowed]) -> tuple[Finding, ...]:
     """The findings, those that an entry fits with its reason; the first entry that fits counts."""
+    if not entries:
+        return tuple(findings)
     return tuple(
         replace(finding, allowed_reason=next((entry.reason for entry in entries if entry.fits(finding)), None))
         for finding in findings

@@ -161,6 +161,7 @@ def _detect(
         placeholders=placeholders,
         engine=engine.value,
         cache=rules_cache or case.with_name(f"{case.name}.rules-cache"),
+        is_timed=timing,
     )
     with StepBar() as bar:
         detected = detect(

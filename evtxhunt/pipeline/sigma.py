@@ -22,7 +22,7 @@ from evtxhunt.resources import queries_folder, shipped_folder
 from evtxhunt.sigma.cache import cache_key, read_cache, write_cache
 from evtxhunt.sigma.candidates import Proposer
 from evtxhunt.sigma.catalogue import Catalogue, choose_events, read_catalogue
-from evtxhunt.sigma.engine_sql import SqlEngine
+from evtxhunt.sigma.engine_sql import BATCH_RULES, SqlEngine
 from evtxhunt.sigma.files import rule_files
 from evtxhunt.sigma.logsource import LogSources, describe_fields, read_log_sources, read_placeholders, shown_sources
 from evtxhunt.sigma.model import RuleHeader, RuleSet
@@ -52,6 +52,7 @@ class RuleOptions:
     placeholders: Path | None = None
     engine: EngineName = "auto"
     cache: Path | None = None  # where the rules are kept once they were read
+    is_timed: bool = False  # each rule is asked by itself, so that its time is known
 
     def arguments(self) -> dict[str, object]:
         """What shaped the result, for the manifest."""
@@ -145,14 +146,16 @@ def run_rules(
         # Findings are read from the first while they are marked.
         marking = connect_scratch(case, _MARKING_MEMORY)
         with closing_case(connection, case, "read"), closing_case(marking, case, "read"):
+            is_fast = _is_fast(connection, options)
+            is_together = is_fast and not options.is_timed
             runner = RuleRunner(
                 connection,
                 rule_set,
                 sources,
-                lambda scratch: SqlEngine(scratch, timeout_seconds),
+                lambda scratch: SqlEngine(scratch, timeout_seconds, batch=BATCH_RULES if is_together else 1),
                 left_out(rule_set, options),
                 include_recovered=include_recovered,
-                make_proposer=Proposer if _is_fast(connection, options) else None,
+                make_proposer=Proposer if is_fast else None,
                 on_step=on_step,
             )
             options_of_file = pa.ipc.IpcWriteOptions(compression="zstd")

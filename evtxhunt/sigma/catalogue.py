@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -40,7 +40,7 @@ class EventKind:
     channel: str | None
     event_id: int | None
     events: int
-    paths: tuple[FieldPath, ...]
+    paths: Mapping[str, tuple[FieldPath, ...]]  # by normal_name()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Catalogue:
     """Every kind of event that the case holds, sorted by channel and id."""
 
     kinds: tuple[EventKind, ...]
+    size: int  # bytes of event_data in all of them
 
     def kinds_of(self, place: Place) -> tuple[EventKind, ...]:
         """Those that a place means; a place without channels means all."""
@@ -77,23 +78,33 @@ def read_catalogue(connection: duckdb.DuckDBPyConnection) -> Catalogue:
     rows = connection.execute(
         f"""
         SELECT channel, event_id, CASE WHEN is_nested THEN json_structure(event_data)::VARCHAR
-            ELSE to_json(json_keys(event_data))::VARCHAR END AS shape, count(*)
+            ELSE to_json(json_keys(event_data))::VARCHAR END AS shape, count(*),
+            coalesce(sum(strlen(event_data)), 0)
         FROM (SELECT *, contains(event_data, ':{{') OR contains(event_data, ':[') AS is_nested FROM {EVENTS})
         GROUP BY ALL ORDER BY ALL
         """
     ).fetchall()
     counts: dict[tuple[str | None, int | None], int] = {}
     paths: dict[tuple[str | None, int | None], set[FieldPath]] = {}
-    for channel, event_id, shape, count in rows:
+    for channel, event_id, shape, count, _ in rows:
         kind = (channel, event_id)
         counts[kind] = counts.get(kind, 0) + count
         paths.setdefault(kind, set()).update(_paths(json.loads(shape), ()) if shape else ())
     return Catalogue(
         tuple(
-            EventKind(*kind, counts[kind], tuple(sorted(paths[kind], key=lambda path: (len(path.keys), path.keys))))
+            EventKind(*kind, counts[kind], _by_name(paths[kind]))
             for kind in sorted(counts, key=lambda kind: (kind[0] or "", kind[1] or 0))
-        )
+        ),
+        sum(int(row[4]) for row in rows),
     )
+
+
+def _by_name(paths: Iterable[FieldPath]) -> dict[str, tuple[FieldPath, ...]]:
+    found: dict[str, tuple[FieldPath, ...]] = {}
+    for path in paths:
+        name = normal_name(path.name)
+        found[name] = (*found.get(name, ()), path)
+    return found
 
 
 def _paths(shape: object, keys: tuple[str, ...]) -> Iterator[FieldPath]:
@@ -112,5 +123,5 @@ def _paths(shape: object, keys: tuple[str, ...]) -> Iterator[FieldPath]:
 def find_paths(kinds: Iterable[EventKind], name: str) -> tuple[FieldPath, ...]:
     """Where events of these kinds have the field of that name: as written first, outer ones before inner ones."""
     wanted = normal_name(name)
-    found = {path for kind in kinds for path in kind.paths if normal_name(path.name) == wanted}
+    found = {path for kind in kinds for path in kind.paths.get(wanted, ())}
     return tuple(sorted(found, key=lambda path: (path.name != name, len(path.keys), path.keys, path.is_list)))

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from evtxhunt.model import Finding
-from evtxhunt.sigma.findings import excerpt, make_finding
+from evtxhunt.sigma.findings import citation, excerpt, make_finding
 from evtxhunt.sigma.model import Correlation, Rule
 from evtxhunt.sigma.sql import Column
 from evtxhunt.sigma.tables import Table
@@ -140,6 +140,7 @@ def _finding(correlation: Correlation, found: Found) -> Finding:
     ) + "".join(f"; {name}: {excerpt(value, _SHOWN_LENGTH)}" for name, value in groups.items())
     return make_finding(
         correlation.header,
+        citation(correlation.header),
         first.time,
         last.host,
         last.computer,

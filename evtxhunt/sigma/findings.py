@@ -1,6 +1,6 @@
 """Hits -> findings: which fields of the event made a rule fire, with their values."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import duckdb
@@ -8,40 +8,54 @@ import pyarrow as pa
 
 from evtxhunt.model import Finding
 from evtxhunt.sigma.model import Rule, RuleHeader
-from evtxhunt.sigma.predicate import Exists, Leaf, Null, Reference, leaves
-from evtxhunt.sigma.sql import Column, is_folded, leaf_sql, quote, value_sql
+from evtxhunt.sigma.predicate import Any, Exists, Leaf, Null, Reference, leaves
+from evtxhunt.sigma.sql import Column, is_folded, predicate_sql, quote, value_sql
 from evtxhunt.sigma.tables import Table
 
 _BATCH_ROWS = 2048
-_FEW_HITS = 100  # named in the query itself, which a third of its time goes to otherwise
+FEW_HITS = 100  # named in the query itself, which a third of its time goes to otherwise
 _LONGEST_VALUE = 1_000  # characters of a value in `details`; the event has all of it
 _LONGEST_SHOWN = 160  # in a summary
 _MOST_SHOWN = 4  # fields in a summary
 _ALL_VALUES = "any value"  # stands for the field of keywords
 
 
-def findings_of(connection: duckdb.DuckDBPyConnection, rule: Rule, table: Table, keys: pa.Array) -> Iterator[Finding]:
-    """A finding for each of the rule's hits, in the order of `keys`; the table must still hold their slice."""
-    matched = {field or _ALL_VALUES: sql for field, sql in _matched_sql(rule, table.columns).items()}
-    few = ", ".join(map(str, keys.to_pylist())) if len(keys) <= _FEW_HITS else None
-    if few is None:
-        connection.register("hit_keys", pa.table({"event_key": keys}))
+def findings_of(
+    connection: duckdb.DuckDBPyConnection, table: Table, found: Sequence[tuple[Rule, pa.Array]]
+) -> Iterator[Finding]:
+    """A finding for each of the rules' hits, in their order; the table must still hold their slice.
+
+    A rule with more than FEW_HITS is to be the only one.
+    """
+    matched = [
+        {field or _ALL_VALUES: sql for field, sql in _matched_sql(rule, table.columns).items()} for rule, _ in found
+    ]
+    large = next((keys for _, keys in found if len(keys) > FEW_HITS), None)  # then it is the only one
+    if large is not None:
+        connection.register("hit_keys", pa.table({"event_key": large}))
+    sql = " UNION ALL ".join(
+        f"SELECT {number} AS number, event_key, event_time, host, computer, user_name,"
+        f" [{', '.join(values.values())}]::VARCHAR[] FROM {table.name}"
+        f" WHERE event_key IN ({'FROM hit_keys' if large is not None else ', '.join(map(str, keys.to_pylist()))})"
+        for number, (values, (_, keys)) in enumerate(zip(matched, found, strict=True))
+    )
+    cited = [citation(rule.header) for rule, _ in found]
     try:
-        rows = connection.execute(
-            f"SELECT event_key, event_time, host, computer, user_name, [{', '.join(matched.values())}]::VARCHAR[]"
-            f" FROM {table.name} WHERE event_key IN ({few or 'FROM hit_keys'}) ORDER BY event_key"
-        )
+        rows = connection.execute(f"{sql} ORDER BY number, event_key")
         while batch := rows.fetchmany(_BATCH_ROWS):
-            for event_key, event_time, host, computer, user_name, values in batch:
-                found = {name: value for name, value in zip(matched, values, strict=True) if value is not None}
-                yield make_finding(rule.header, event_time, host, computer, user_name, found, (event_key,))
+            for number, event_key, event_time, host, computer, user_name, values in batch:
+                shown = {name: value for name, value in zip(matched[number], values, strict=True) if value is not None}
+                yield make_finding(
+                    found[number][0].header, cited[number], event_time, host, computer, user_name, shown, (event_key,)
+                )
     finally:
-        if few is None:
+        if large is not None:
             connection.unregister("hit_keys")
 
 
 def make_finding(
     header: RuleHeader,
+    cited: dict[str, object],
     event_time: datetime | None,
     host: str | None,
     computer: str | None,
@@ -50,7 +64,7 @@ def make_finding(
     evidence: tuple[int, ...],
     summary: str | None = None,
 ) -> Finding:
-    """A finding that cites its rule; without a summary it is made of what matched."""
+    """A finding that cites its rule (`citation`); without a summary it is made of what matched."""
     return Finding(
         detection_id=header.rule_id,
         title=header.title,
@@ -62,7 +76,7 @@ def make_finding(
         user_name=user_name,
         summary=summary or _summary(header, matched),
         evidence=evidence,
-        details={"matched": dict(matched), "rule": citation(header)},
+        details={"matched": dict(matched), "rule": cited},
     )
 
 
@@ -107,8 +121,7 @@ def _value_sql(column: Column, own: list[Leaf], columns: Mapping[str | None, Col
             return "NULL"
         found = f"list_filter({column.original}, lambda x: {' OR '.join(f'({sql})' for sql in about_values)})"
         return f"nullif(left(array_to_string({found}, {quote(' | ')}), {_LONGEST_VALUE}), '')"
-    fulfilled = " OR ".join(f"({leaf_sql(leaf, columns)})" for leaf in own)
-    return f"CASE WHEN {fulfilled} THEN left({column.original}, {_LONGEST_VALUE}) END"
+    return f"CASE WHEN {predicate_sql(Any(tuple(own)), columns)} THEN left({column.original}, {_LONGEST_VALUE}) END"
 
 
 def _is_about_value(leaf: Leaf) -> bool:

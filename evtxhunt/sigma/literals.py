@@ -6,8 +6,9 @@ not folded yet, since only DuckDB knows what its lower() makes of other letters.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias
 
 from evtxhunt.sigma.predicate import All, Any, Predicate, Regex, Text
@@ -62,6 +63,7 @@ def _text_need(text: str) -> Need | None:
     return _all([_piece_need(piece) for piece in re.findall(r'[^\x00-\x1f\x7f"]+', text)])
 
 
+@cache
 def _piece_need(piece: str) -> Need | None:
     piece = (piece.lower() if piece.isascii() else piece)[-_LONGEST:]
     if len(piece.encode()) < _SHORTEST:
@@ -148,12 +150,12 @@ def texts_of(need: Need) -> set[str]:
     return {need} if isinstance(need, str) else {text for item in need.items for text in texts_of(item)}
 
 
-def rarest(need: Need, counts: Mapping[str, int]) -> tuple[int, frozenset[str]]:
+def rarest(need: Need, count_of: Callable[[str], int]) -> tuple[int, frozenset[str]]:
     """Texts of which every event with the need has one, so that the fewest events have them; how many, at most."""
     match need:
         case AllOf(items):
-            return min((rarest(item, counts) for item in items), key=lambda found: (found[0], sorted(found[1])))
+            return min((rarest(item, count_of) for item in items), key=lambda found: (found[0], sorted(found[1])))
         case AnyOf(items):
-            found = [rarest(item, counts) for item in items]
+            found = [rarest(item, count_of) for item in items]
             return sum(count for count, _ in found), frozenset().union(*(texts for _, texts in found))
-    return counts.get(need, 0), frozenset((need,))
+    return count_of(need), frozenset((need,))

@@ -1,25 +1,32 @@
 """Runs a set of rules on a case: in slices of events, so that memory does not follow the case."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import groupby
 from typing import Protocol
 
 import duckdb
+import pyarrow as pa
 
 from evtxhunt.case_file import DISK_ERRORS
 from evtxhunt.model import Finding, OnStep, RuleRun, RuleState, no_step
 from evtxhunt.sigma.candidates import CANDIDATES, Proposer
 from evtxhunt.sigma.catalogue import Catalogue, choose_events, read_catalogue
 from evtxhunt.sigma.correlation import CorrelationRunner, fields_read
-from evtxhunt.sigma.engine_sql import Hits, rule_error
-from evtxhunt.sigma.findings import about, findings_of
+from evtxhunt.sigma.engine_sql import BATCH_RULES, Hits, rule_error
+from evtxhunt.sigma.findings import FEW_HITS, about, findings_of
 from evtxhunt.sigma.logsource import LogSources
 from evtxhunt.sigma.model import Correlation, LogSource, Rule, RuleHeader, RuleSet
+from evtxhunt.sigma.predicate import event_ids_of
 from evtxhunt.sigma.sql import MACROS_SQL
 from evtxhunt.sigma.tables import Table, plan_tables
 
-# Events whose fields are held at once, twice: as written and in lower case.
-SLICE_EVENTS = 250_000
+# What is asked about at once: its fields are held twice, as written and in lower case.
+SLICE_EVENTS = 1_000_000
+_SLICE_BYTES = 400_000_000  # of event_data
 
 
 class Engine(Protocol):
@@ -69,33 +76,28 @@ class RuleRunner:
         choose_events(self.connection, include_recovered=self.include_recovered)
         catalogue, further = read_catalogue(self.connection), fields_read(correlations)
         proposer = self.make_proposer(self.connection, catalogue, self.sources, rules) if self.make_proposer else None
-        plain = [rule for rule in rules if proposer is None or rule.header.rule_id in proposer.plain]
-        helped = [rule for rule in rules if proposer is not None and rule.header.rule_id not in proposer.plain]
-        tables = plan_tables(catalogue, self.sources, plain, further)
-        few = plan_tables(catalogue, self.sources, helped, further, CANDIDATES, "sigma_few")
-        of_rule = {rule.header.rule_id: tables.get(rule.source) for rule in plain}
-        of_rule |= {rule.header.rule_id: few.get(rule.source) for rule in helped}
-        work: list[tuple[Rule, Table]] = []
-        for rule in rules:
-            if table := of_rule[rule.header.rule_id]:
-                work.append((rule, table))
-            else:
-                self._tallies[rule.header.rule_id] = _Tally(
-                    state="not applicable", reason=self._why_not_here(rule.source)
-                )
+        applicable = self._applicable(rules, catalogue)
+        plan = partial(plan_tables, catalogue, self.sources, further=further)
+        plain = [rule for rule in applicable if proposer is None or rule.header.rule_id in proposer.plain]
+        tables = plan(plain)
         runner = CorrelationRunner(self.connection, correlations)
         engine = self.make_engine(self.connection)
-        for first, last in self._slices():
+        for first, last in self._slices(catalogue):
             self.on_step(f"events {first:,} to {last:,}")
-            asked = proposer.plain | proposer.propose(first, last) if proposer else of_rule.keys()
-            runnable = [
-                (rule, table)
-                for rule, table in work
-                if rule.header.rule_id in asked and self._tally(rule).state == "ran"
-            ]
-            needed = {table.name: table for _, table in runnable}
-            filled = {name for name, table in needed.items() if self._create(table, first, last, rules)}
-            yield from self._slice_findings(engine, runner, [item for item in runnable if item[1].name in filled])
+            work = [(rule, tables[rule.source]) for rule in plain]
+            if proposer:
+                proposed = proposer.propose(first, last)
+                helped = [rule for rule in applicable if rule.header.rule_id in proposed]
+                few = plan(helped, events=CANDIDATES, name="sigma_few")
+                work += [(rule, few[rule.source]) for rule in helped]
+            work = [(rule, table) for rule, table in work if self._tally(rule).state == "ran"]
+            work.sort(key=lambda item: item[1].name)  # rules of a table are asked together
+            ids = self._create({table.name: table for _, table in work}, first, last, rules)
+            if proposer:
+                work = [(rule, table) for rule, table in work if _can_be_here(rule, ids[table.name])]
+            yield from self._slice_findings(engine, runner, [item for item in work if ids[item[1].name]])
+            for name in ids:
+                self.connection.execute(f"DROP TABLE IF EXISTS {name}")
         for number, correlation in enumerate(correlations):
             yield from self._correlation_findings(runner, number, correlation)
 
@@ -138,44 +140,89 @@ class RuleRunner:
             ],
         )
 
-    def _slices(self) -> Iterator[tuple[int, int]]:
-        [row] = self.connection.execute("SELECT coalesce(max(event_key), 0) FROM event").fetchall()
-        for first in range(1, int(row[0]) + 1, self.slice_events):
-            yield first, min(first + self.slice_events - 1, int(row[0]))
+    def _applicable(self, rules: Sequence[Rule], catalogue: Catalogue) -> list[Rule]:
+        """Those whose log source the case has; the others are tallied as not applicable."""
+        why = {
+            source: self._why_not_here(source)
+            for source in dict.fromkeys(rule.source for rule in rules)
+            if not any(catalogue.kinds_of(place) for place in self.sources.places_of(source))
+        }
+        for rule in rules:
+            if rule.source in why:
+                self._tallies[rule.header.rule_id] = _Tally(state="not applicable", reason=why[rule.source])
+        return [rule for rule in rules if rule.source not in why]
 
-    def _create(self, table: Table, first: int, last: int, rules: Sequence[Rule]) -> bool:
-        """Makes the table of a slice; says whether it has events. If it cannot be made, its rules have failed."""
-        try:
-            return table.create(self.connection, first, last) > 0
-        except _NOT_THE_RULES_FAULT:
-            raise
-        except duckdb.Error as error:
-            for rule in rules:
-                if rule.source == table.source:
-                    tally = self._tally(rule)
-                    tally.state, tally.reason = "failed", f"its log source cannot be read: {rule_error(error)}"
-            return False
+    def _slices(self, catalogue: Catalogue) -> Iterator[tuple[int, int]]:
+        """First and last event_key of each."""
+        [row] = self.connection.execute("SELECT coalesce(max(event_key), 0) FROM event").fetchall()
+        last = int(row[0])
+        size = min(self.slice_events, max(1, last * _SLICE_BYTES // max(1, catalogue.size)))
+        for first in range(1, last + 1, size):
+            yield first, min(first + size - 1, last)
+
+    def _create(
+        self, tables: Mapping[str, Table], first: int, last: int, rules: Sequence[Rule]
+    ) -> dict[str, frozenset[int]]:
+        """Makes the tables of a slice; the event ids that each has. Where one cannot be made, its rules have failed."""
+        found = dict.fromkeys(tables, frozenset[int]())
+
+        def create(table: Table) -> None:
+            own = [rule for rule in rules if rule.source == table.source]
+            with self._failing(own, "its log source cannot be read: "):
+                found[table.name] = table.create(self.connection.cursor(), first, last)
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(create, tables.values()))
+        return found
 
     def _slice_findings(
         self, engine: Engine, runner: CorrelationRunner, work: Sequence[tuple[Rule, Table]]
     ) -> Iterator[Finding]:
-        by_id = {rule.header.rule_id: table for rule, table in work}
-        for hits in engine.run(work):
-            rule, tally = hits.rule, self._tally(hits.rule)
+        tables = {rule.header.rule_id: table for rule, table in work}
+        for table, own in groupby(engine.run(work), key=lambda hits: tables[hits.rule.header.rule_id]):
+            for found in _together(self._shown_hits(runner, table, own)):
+                yield from self._findings(table, found)
+
+    def _shown_hits(
+        self, runner: CorrelationRunner, table: Table, found: Iterable[Hits]
+    ) -> Iterator[tuple[Rule, pa.Array]]:
+        """The hits of rules that have some and are shown; correlations take them all."""
+        for hits in found:
+            tally = self._tally(hits.rule)
             tally.seconds += hits.seconds
             if hits.keys is None:
                 tally.state, tally.reason = "failed", hits.error
             elif len(hits.keys):
-                table = by_id[rule.header.rule_id]
-                try:
-                    runner.take(rule, table, hits.keys)
-                    if self._is_shown(rule):
+                with self._failing([hits.rule]):
+                    runner.take(hits.rule, table, hits.keys)
+                    if self._is_shown(hits.rule):
                         tally.findings += len(hits.keys)
-                        yield from findings_of(self.connection, rule, table, hits.keys)
-                except _NOT_THE_RULES_FAULT:
-                    raise
-                except duckdb.Error as error:
-                    tally.state, tally.reason = "failed", rule_error(error)
+                        yield hits.rule, hits.keys
+
+    def _findings(self, table: Table, found: Sequence[tuple[Rule, pa.Array]]) -> Iterator[Finding]:
+        if len(found) == 1:
+            with self._failing([found[0][0]]):
+                yield from findings_of(self.connection, table, found)
+            return
+        try:
+            yield from list(findings_of(self.connection, table, found))
+        except _NOT_THE_RULES_FAULT:
+            raise
+        except duckdb.Error:  # of one of them
+            for item in found:
+                yield from self._findings(table, [item])
+
+    @contextmanager
+    def _failing(self, rules: Iterable[Rule], what: str = "") -> Iterator[None]:
+        """What DuckDB says against these rules inside is how they end."""
+        try:
+            yield
+        except _NOT_THE_RULES_FAULT:
+            raise
+        except duckdb.Error as error:
+            for rule in rules:
+                tally = self._tally(rule)
+                tally.state, tally.reason = "failed", what + rule_error(error)
 
     def _correlation_findings(
         self, runner: CorrelationRunner, number: int, correlation: Correlation
@@ -204,6 +251,26 @@ class RuleRunner:
         if (source.product or "windows").lower() != "windows":
             return f"its log source is not of Windows ({source})"
         return f"no log is known for its log source ({source}); see --explain-logsource"
+
+
+def _together(found: Iterable[tuple[Rule, pa.Array]]) -> Iterator[list[tuple[Rule, pa.Array]]]:
+    """Rules with few hits as batches, of which the findings are asked for in one query; others by themselves."""
+    waiting: list[tuple[Rule, pa.Array]] = []
+    for rule, keys in found:
+        if len(keys) > FEW_HITS:
+            yield [(rule, keys)]
+            continue
+        waiting.append((rule, keys))
+        if len(waiting) == BATCH_RULES:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+def _can_be_here(rule: Rule, event_ids: frozenset[int]) -> bool:
+    wanted = event_ids_of(rule.condition)
+    return wanted is None or not wanted.isdisjoint(event_ids)
 
 
 def _run(header: RuleHeader, tally: _Tally) -> RuleRun:

@@ -56,6 +56,7 @@ CREATE MACRO sigma_ip(value) AS CASE WHEN contains(value, '.') OR contains(value
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 # Past this DuckDB refuses the expression anyway, and Python's stack is not asked.
 _DEEPEST = 200
+_MANY_TEXTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def predicate_sql(predicate: Predicate, columns: Mapping[str | None, Column], de
         case All(items):
             return "(" + " AND ".join(predicate_sql(item, columns, depth + 1) for item in items) + ")"
         case Any(items):
-            lists, others = _equal_lists(items, columns)
+            lists, others = _lists(items, columns)
             return "(" + " OR ".join([*lists, *(predicate_sql(item, columns, depth + 1) for item in others)]) + ")"
         case Not(item):
             return f"({predicate_sql(item, columns, depth + 1)} IS NOT TRUE)"
@@ -171,12 +172,22 @@ def _comparison(starts_with: bool, ends_with: bool) -> Callable[[str, str], str]
     return lambda value, other: f"{value} = {other}"
 
 
-def _equal_lists(items: Sequence[Predicate], columns: Mapping[str | None, Column]) -> tuple[list[str], list[Predicate]]:
-    """Alternatives that are plain values of one column as `column IN (...)`, which is one look-up; and the rest."""
+def _lists(items: Sequence[Predicate], columns: Mapping[str | None, Column]) -> tuple[list[str], list[Predicate]]:
+    """Alternatives about one column as one expression; and the rest.
+
+    Plain values are `column IN (...)`, which is one look-up. Hundreds of texts, such as the hashes of bad drivers, are
+    one literal: as expressions of their own they take longer to plan than to find.
+    """
     values: dict[str, list[str]] = {}
+    parts: dict[str, list[str]] = {}
     others: list[Predicate] = []
+    are_many = len(items) >= _MANY_TEXTS
     for item in items:
         match item:
+            case Text(field, (Wild.MANY, str(text), Wild.MANY), False) if (
+                are_many and text.isascii() and text.isprintable() and not columns[field].is_list
+            ):
+                parts.setdefault(columns[field].lowered, []).append(text.lower())
             case Text(field, (str(text),), is_cased) if field is not None and not columns[field].is_list:
                 column = columns[field]
                 key = column.original if is_cased else column.lowered
@@ -185,7 +196,12 @@ def _equal_lists(items: Sequence[Predicate], columns: Mapping[str | None, Column
                 values.setdefault(str(columns[field].integer), []).append(str(number))
             case _:
                 others.append(item)
-    return [f"{key} IN ({', '.join(listed)})" for key, listed in values.items()], others
+    found = [f"{key} IN ({', '.join(listed)})" for key, listed in values.items()]
+    found += [
+        f"len(list_filter(string_split({quote(chr(10).join(texts))}, chr(10)), lambda part: contains({key}, part))) > 0"
+        for key, texts in parts.items()
+    ]
+    return found, others
 
 
 def _folded(text: str) -> str:

@@ -1,6 +1,6 @@
 """For each log source a table of just the fields that its rules read: made from the events, a slice at a time."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
@@ -67,14 +67,14 @@ class Table:
         repr=False, default=()
     )  # of each place, SQL before and after the slice
 
-    def create(self, connection: duckdb.DuckDBPyConnection, first_key: int, last_key: int) -> int:
-        """Makes it of the events with these keys, in place of an earlier one; returns how many there are."""
+    def create(self, connection: duckdb.DuckDBPyConnection, first_key: int, last_key: int) -> frozenset[int]:
+        """Makes it of the events with these keys, in place of an earlier one; returns their event ids."""
         parts = " UNION ALL BY NAME ".join(
             f"{before} event_key BETWEEN {first_key} AND {last_key} {after}" for before, after in self.selects
         )
         connection.execute(f"CREATE OR REPLACE TABLE {self.name} AS {parts}")
-        [row] = connection.execute(f"SELECT count(*) FROM {self.name}").fetchall()
-        return int(row[0])
+        rows = connection.execute(f"SELECT DISTINCT event_id FROM {self.name}").fetchall()
+        return frozenset(int(row[0]) for row in rows)
 
 
 def plan_tables(
@@ -258,23 +258,26 @@ def _select(
         f" {', '.join(shown) or 'NULL AS o0'}"
         f" FROM (SELECT *, {reader.taken_sql} AS taken FROM {events} WHERE"
     )
-    return before, f"AND {_kinds_sql(kinds)})" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
+    return before, f"AND {kinds_sql((kind.channel, kind.event_id) for kind in kinds)})" + (
+        f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    )
 
 
-def _kinds_sql(kinds: tuple[EventKind, ...]) -> str:
-    """The condition that an event is of one of these kinds, by channel and, where it says more, by id."""
+def kinds_sql(kinds: Iterable[tuple[str | None, int | None]]) -> str:
+    """The condition that an event is of one of these kinds, by channel and id."""
     channels: dict[str | None, list[int]] = {}
-    if not kinds:
-        return "false"
-    for kind in kinds:
-        if kind.event_id is not None:
-            channels.setdefault(kind.channel, []).append(kind.event_id)
-    return " OR ".join(
-        f"(channel = {quote(channel)} AND event_id IN ({', '.join(map(str, event_ids))}))"
-        if channel is not None
-        else f"(channel IS NULL AND event_id IN ({', '.join(map(str, event_ids))}))"
-        for channel, event_ids in channels.items()
-    ).join("()")
+    for channel, event_id in kinds:
+        if event_id is not None:
+            channels.setdefault(channel, []).append(event_id)
+    return (
+        " OR ".join(
+            f"({'channel IS NULL' if channel is None else f'channel = {quote(channel)}'}"
+            f" AND event_id IN ({', '.join(map(str, sorted(event_ids)))}))"
+            for channel, event_ids in sorted(channels.items(), key=lambda item: item[0] or "")
+        ).join("()")
+        if channels
+        else "false"
+    )
 
 
 def _coalesce(values: list[str], *, is_list: bool = False) -> str:

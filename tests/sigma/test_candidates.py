@@ -1,7 +1,9 @@
 """The fast way to run rules proposes every event that SQL finds, and so finds the same."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.sigma import candidates, literals
 from evtxhunt.sigma.candidates import CANDIDATES, Proposer
 from evtxhunt.sigma.catalogue import choose_events, read_catalogue
-from evtxhunt.sigma.engine_sql import SqlEngine
+from evtxhunt.sigma.engine_sql import BATCH_RULES, SqlEngine
 from evtxhunt.sigma.literals import AllOf, AnyOf, need_of, rarest, regex_texts
 from evtxhunt.sigma.load import load_rules
 from evtxhunt.sigma.logsource import read_log_sources
@@ -79,23 +81,23 @@ def test_texts_of_a_pattern_are_those_that_no_match_lacks(pattern: str, texts: l
 
 def test_of_several_needs_the_one_that_the_fewest_events_have_is_chosen() -> None:
     need = AllOf(("common", AnyOf(("rare", "unseen")), "seldom"))
-    assert rarest(need, {"common": 90, "rare": 2, "seldom": 5}) == (2, frozenset({"rare", "unseen"}))
+    assert rarest(need, Counter(common=90, rare=2, seldom=5).__getitem__) == (2, frozenset({"rare", "unseen"}))
 
 
 def run_both(case: Path, rule_set: RuleSet, slice_events: int) -> list[tuple[list[Hit], list[RuleRun]]]:
-    """What the rules find with and without proposals, in the order in which it is found, and how each rule ended."""
+    """What the rules find with proposals and in batches, and one by one in all events; and how each rule ended."""
     found = []
-    for proposer in (Proposer, None):
+    for proposer, batch in ((Proposer, BATCH_RULES), (None, 1)):
         with connect_scratch(case, "1GB") as connection:
             runner = RuleRunner(
                 connection,
                 rule_set,
                 read_log_sources(LOG_SOURCES),
-                lambda scratch: SqlEngine(scratch, None),
+                partial(SqlEngine, timeout_seconds=None, batch=batch),
                 make_proposer=proposer,
                 slice_events=slice_events,
             )
-            hits = [(item.detection_id, key) for item in runner.findings() for key in item.evidence]
+            hits = sorted((item.detection_id, key) for item in runner.findings() for key in item.evidence)
             found.append((hits, [without_seconds(item) for item in runner.runs()]))
     return found
 
@@ -272,6 +274,18 @@ def without_the_last_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "_read", lambda *given: (batch.slice(0, len(batch) - 9) for batch in real(*given)))
 
 
+def with_an_event_id_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = candidates.event_ids_of
+    monkeypatch.setattr(
+        candidates, "event_ids_of", lambda condition: None if (ids := real(condition)) is None else ids - {max(ids)}
+    )
+
+
+def with_kinds_of_few_texts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = candidates._searches
+    monkeypatch.setattr(candidates, "_searches", lambda *given: list(real(*given))[:1])
+
+
 @pytest.mark.corpus
 @pytest.mark.slow
 @pytest.mark.parametrize(
@@ -285,6 +299,8 @@ def without_the_last_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         with_needs_of_negations,
         with_translated_fields,
         without_the_last_rows,
+        with_an_event_id_too_few,
+        with_kinds_of_few_texts_alone,
     ],
 )
 def test_a_bug_planted_in_the_search_loses_hits(

@@ -3,13 +3,14 @@
 Where the specification leaves it open the line says what we decided.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sigma.rules import SYSMON, event, make_case, rule, run
+from tests.sigma.rules import SYSMON, event, hits, make_case, rule, run
 
 SHARP = "Straße"
 
@@ -299,9 +300,28 @@ def test_each_line_has_a_name_of_its_own() -> None:
     assert len({line.name for line in LINES}) == len(LINES)
 
 
-def test_slices_do_not_change_what_is_found(tmp_path: Path, found: set[tuple[str, int]]) -> None:
+@pytest.mark.parametrize(("slice_events", "slice_bytes"), [(100, 10**9), (10**9, 5_000)])
+def test_slices_do_not_change_what_is_found(
+    slice_events: int, slice_bytes: int, tmp_path: Path, found: set[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evtxhunt.sigma.run._SLICE_BYTES", slice_bytes)
     case = make_case(tmp_path / "case.duckdb", [event(SYSMON, 1, line.data) for line in LINES])
     rules = tmp_path / "rules.yml"
     rules.write_text("---\n".join(yaml_of(number, line) for number, line in enumerate(LINES, 1)), encoding="utf-8")
-    findings, _ = run(case, rules, slice_events=100)
+    findings, _ = run(case, rules, slice_events=slice_events)
     assert {(finding.title, key) for finding in findings for key in finding.evidence} == found
+
+
+def test_hundreds_of_texts_mean_what_a_few_do(tmp_path: Path) -> None:
+    texts = [f"part{number:03}%_'" for number in range(300)] + ["two\nlines", "ÄÖÜ", "x*y"]
+    values = ["a PART007%_'b", "part300%_'", "part007", "Two\nLines", "äöü", "x and y", "", "PART299%_'", None]
+    case = make_case(
+        tmp_path / "case.duckdb",
+        [event(SYSMON, 1, {"CommandLine": value} if value is not None else {}) for value in values],
+    )
+    listed = json.dumps(texts, ensure_ascii=False)
+    assert hits(case, rule(f"selection: {{CommandLine|contains: {listed}}}"), tmp_path) == [1, 4, 5, 6, 8]
+    negated = (
+        f"selection: {{EventID: 1}}\nfilter: {{CommandLine|contains: {listed}}}\ncondition: selection and not filter"
+    )
+    assert hits(case, rule(negated), tmp_path) == [2, 3, 7, 9]
