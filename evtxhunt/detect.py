@@ -164,8 +164,8 @@ def _finding(query: Query, columns: tuple[str, ...], row: tuple[object, ...]) ->
         raise QueryError(f"event_time must be a TIMESTAMP, it is {event_time!r}")
     if not isinstance(evidence, list) or None in evidence:
         raise QueryError(f"evidence must be a list of event_key, it is {evidence!r}")
-    if not isinstance(summary, str):
-        raise QueryError(f"summary must be text, it is {summary!r}; mind that NULL || 'text' is NULL")
+    if not isinstance(summary, str | None):
+        raise QueryError(f"summary must be text, it is {summary!r}")
     own = values.pop(LEVEL_COLUMN, None)
     level = next((item for item in (query.level, *query.other_levels) if item == (own or query.level)), None)
     if level is None:
@@ -179,7 +179,8 @@ def _finding(query: Query, columns: tuple[str, ...], row: tuple[object, ...]) ->
         host=_text(values["host"]),
         computer=_text(values["computer"]),
         user_name=_text(values["user_name"]),
-        summary=summary,
+        # NULL || 'text' is NULL. Who can write a record without a name must not silence the detection by it.
+        summary=f"{query.title}; its records lack what would tell more" if summary is None else summary,
         evidence=tuple(sorted({int(key) for key in evidence})),
         details={name: _plain(value) for name, value in values.items() if name not in DETECTION_COLUMNS},
     )

@@ -163,8 +163,8 @@ CREATE OR REPLACE TEMP MACRO excerpt(value, n) AS CASE
 -- "1 failure", "2 failures".
 CREATE OR REPLACE TEMP MACRO counted(n, noun) AS n || ' ' || noun || CASE WHEN n = 1 THEN '' ELSE 's' END;
 
--- 2025-03-04 09:05:04Z.
-CREATE OR REPLACE TEMP MACRO show_time(moment) AS strftime(moment, '%Y-%m-%d %H:%M:%SZ');
+-- 2025-03-04 09:05:04Z. A record that somebody made or changed may have no time; it must not make a whole text NULL.
+CREATE OR REPLACE TEMP MACRO show_time(moment) AS coalesce(strftime(moment, '%Y-%m-%d %H:%M:%SZ'), 'an unknown time');
 
 -- "between A and B", or "at A" when they are the same second.
 CREATE OR REPLACE TEMP MACRO show_span(first_time, last_time) AS CASE

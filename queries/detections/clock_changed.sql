@@ -36,7 +36,8 @@ told AS (
 SELECT min(event_time) AS event_time, arg_min(host, event_key) AS host, computer, max(user_name) AS user_name,
     coalesce(max(user_name), 'Somebody') || ' set the clock of ' || coalesce(computer, 'an unnamed computer')
         || coalesce(CASE WHEN arg_min(minutes, event_key) < 0 THEN ' back by ' ELSE ' forward by ' END || counted(abs(arg_min(minutes, event_key)), 'minute'), ' by a step that is not told in UTC')
-        || coalesce(' from ' || show_time(arg_min(old_time, event_key)) || ' to ' || show_time(arg_min(new_time, event_key)), '') || coalesce(' by ' || excerpt(min(process_name), 100), '') AS summary,
+        || CASE WHEN count(old_time) > 0 AND count(new_time) > 0
+            THEN ' from ' || show_time(arg_min(old_time, event_key)) || ' to ' || show_time(arg_min(new_time, event_key)) ELSE '' END || coalesce(' by ' || excerpt(min(process_name), 100), '') AS summary,
     list_sort(list(event_key)) AS evidence, arg_min(minutes, event_key) AS minutes,
     CASE WHEN bool_or(starts_with(user_sid, 'S-1-5-21-')) THEN 'medium' END AS level
 FROM told GROUP BY computer, moment

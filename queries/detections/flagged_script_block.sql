@@ -13,7 +13,7 @@
 SELECT event_time, host, computer, user_sid AS user_name,
     'PowerShell' || coalesce(' process ' || process_id, '') || ' on ' || coalesce(computer, 'an unnamed computer')
         || coalesce(' ran as ' || user_sid, ' ran') || ' ' || counted(blocks, 'script block') || ' that Windows flagged as suspicious '
-        || show_span(event_time, last_time) || coalesce(', from ' || excerpt(path, 100), '') || ': ' || excerpt(text, 120) AS summary,
+        || show_span(event_time, last_time) || coalesce(', from ' || excerpt(path, 100), '') || coalesce(': ' || excerpt(text, 120), '') AS summary,
     evidence, blocks, process_id, path, text, last_time
 FROM notable_script_block
 WHERE len(keywords) = 0

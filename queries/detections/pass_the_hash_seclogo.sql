@@ -42,7 +42,7 @@ traces AS (
     GROUP BY logon_key
 )
 SELECT l.event_time, l.host, l.computer, account(l.user_domain, l.user_name) AS user_name,
-    account(l.user_domain, l.user_name) || ' on ' || l.computer || ' took on the network credentials of '
+    coalesce(account(l.user_domain, l.user_name), 'An unnamed account') || ' on ' || coalesce(l.computer, 'an unnamed computer') || ' took on the network credentials of '
         || coalesce(account(l.outbound_user_domain, l.outbound_user_name), 'another account (this Windows does not log which)')
         || ' at ' || show_time(l.event_time) || ' (logon type 9 by seclogo)'
         || coalesce('; seen with it: ' || name_list(t.commands, 3), '') AS summary,

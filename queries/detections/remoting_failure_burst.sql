@@ -52,7 +52,7 @@ success AS (
 )
 SELECT event_time, host, computer, user_sid AS user_name,
     coalesce(user_sid, 'Somebody') || ' failed ' || counted(failures, 'time') || ' at remoting on ' || coalesce(computer, 'an unnamed computer') || ' '
-        || show_span(event_time, last_time) || ': ' || name_list(reasons, 3) || coalesce('; then it worked at ' || show_time(success_time), '') AS summary,
+        || show_span(event_time, last_time) || ': ' || name_list(reasons, 3) || CASE WHEN success_time IS NOT NULL THEN '; then it worked at ' || show_time(success_time) ELSE '' END AS summary,
     list_sort(failure_keys || coalesce(success_keys, [])) AS evidence, failures, CASE WHEN success_time IS NOT NULL THEN 'medium' END AS level
 FROM series LEFT JOIN success USING (computer, user_sid, island)
 WHERE failures >= $min_failures

@@ -48,7 +48,7 @@ installed AS (
     GROUP BY computer, service_name, image_path, reasons, island
 )
 SELECT event_time, host, computer, user_name,
-    'The ' || CASE WHEN is_driver THEN 'driver ' ELSE 'service ' END || excerpt(service_name, 60) || ' was installed on '
+    'The ' || CASE WHEN is_driver THEN 'driver ' ELSE 'service ' END || coalesce(excerpt(service_name, 60), 'without a name') || ' was installed on '
         || coalesce(computer, 'an unnamed computer') || coalesce(' by ' || user_name, '') || ' ' || show_span(event_time, last_time)
         || coalesce(' to run as ' || service_account, '') || '; its program ' || array_to_string(reasons, ' and ') || ': '
         || excerpt(image_path, 160) AS summary,

@@ -10,7 +10,7 @@
 -- requires = [{channel = "Microsoft-Windows-WinRM/Operational", event_id = [169, 193]}]
 -- ---
 SELECT first_time AS event_time, host, computer, user_name,
-    user_name || ' authenticated to WinRM on ' || computer || ' by ' || mechanism || ', ' || counted(authentications, 'time') || ' '
+    user_name || ' authenticated to WinRM on ' || coalesce(computer, 'an unnamed computer') || ' by ' || mechanism || ', ' || counted(authentications, 'time') || ' '
         || show_span(first_time, last_time)
         || CASE WHEN authorizations > 0 THEN ', and was let in' ELSE '; that the user was let in is not logged' END AS summary,
     event_keys AS evidence, mechanism, authentications, last_time

@@ -10,7 +10,7 @@
 -- requires = [{channel = "Microsoft-Windows-WinRM/Operational", event_id = [169, 193]}]
 -- ---
 SELECT first_time AS event_time, host, computer, user_name,
-    user_name || ' authenticated to WinRM on ' || computer || ' by ' || mechanism || ' and not by Kerberos, '
+    user_name || ' authenticated to WinRM on ' || coalesce(computer, 'an unnamed computer') || ' by ' || mechanism || ' and not by Kerberos, '
         || counted(authentications, 'time') || ' ' || show_span(first_time, last_time)
         || CASE WHEN upper(mechanism) IN ('BASIC', 'CREDSSP') THEN '; the password itself was handed to this computer' ELSE '' END
         || CASE WHEN authorizations > 0 THEN '; the user was let in' ELSE '' END AS summary,

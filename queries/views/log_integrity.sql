@@ -86,7 +86,7 @@ found(source_file_id, reason, occurrences, meaning, event_keys) AS (
     -- Several files may hold the record of one clearing.
     SELECT source_file_id, CASE WHEN is_own THEN 'log_cleared' ELSE 'other_log_cleared' END, count(DISTINCT concat_ws(' ', event_time, cleared_channel)),
         CASE WHEN is_own THEN 'cleared ' ELSE 'holds the record that ' || name_list(list(DISTINCT coalesce(cleared_channel, 'a log without a name')), 3) || ' was cleared ' END
-            || coalesce(show_span(min(event_time), max(event_time)), 'at an unknown time')
+            || show_span(min(event_time), max(event_time))
             || coalesce(' by ' || name_list(list(DISTINCT user_name) FILTER (user_name IS NOT NULL), 3), '')
             || ': what was in it before is gone unless it was archived',
         list_sort(list(DISTINCT event_key))

@@ -104,6 +104,30 @@ def test_near_misses_are_not_found(
     assert [finding.summary for finding in findings_of(connection, query_set, detection)] == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("detection", "hit"), parameters("hit"))
+def test_record_without_a_value_does_not_silence_a_detection(
+    detection: str, hit: dict[str, Any], query_set: QuerySet, synthetic_case: SyntheticCase
+) -> None:
+    """Who can write one record without a time or a name must not make the whole detection fail by it."""
+    events = list(expand_events(hit["defaults"], hit["event"]))
+    for column in ("event_time", "computer"):
+        connection = synthetic_case(events)
+        connection.execute(f"UPDATE event SET {column} = NULL")
+        findings_of(correlated(connection, query_set, detection), query_set, detection)
+    if uses_tables(find_query(query_set.queries, detection).sql, query_set):
+        return  # a field each would take minutes
+    for name in sorted({name for event in events for name in event.get("event_data", {})}):
+        lacking = [
+            {**event, "event_data": {key: value for key, value in event["event_data"].items() if key != name}}
+            if "event_data" in event
+            else event
+            for event in events
+        ]
+        found = findings_of(synthetic_case(lacking), query_set, detection)
+        assert [finding.summary for finding in found if "lack what would tell" in finding.summary] == [], name
+
+
 @pytest.mark.corpus
 @pytest.mark.parametrize(("detection", "real"), parameters("real"))
 def test_real_logs_give_what_they_are_known_to_hold(
