@@ -20,6 +20,7 @@ from evtxhunt.cli.output import (
     FormatOption,
     MemoryOption,
     OutputOption,
+    PasswordOption,
     counted,
     open_output,
     say,
@@ -41,10 +42,6 @@ _PATH_HELP = (
     "Logs, folders of logs, and what holds logs in there: zip, 7z, tar (gz, bz2, xz, zst), archives in archives;"
     " with evtxhunt[images] disk images: raw, E01, VHD, VHDX, VMDK, QCOW2."
 )
-PasswordOption = Annotated[
-    str | None,
-    typer.Option("--password", help="Of the encrypted archives. It is not kept.", show_default=False),
-]
 
 # Reasons that speak of a log that may be there, and not of a file that is none.
 _UNREAD = re.compile("(^|; )(unreadable|refused|encrypted|a disk image)")

@@ -40,6 +40,10 @@ RecoveredOption = Annotated[
     ),
 ]
 MemoryOption = Annotated[str, typer.Option("--memory", help="Most memory that DuckDB may use, such as 512MB or 4GB.")]
+PasswordOption = Annotated[
+    str | None,
+    typer.Option("--password", help="Of the encrypted archives. It is not kept.", show_default=False),
+]
 TimeoutOption = Annotated[
     float | None, typer.Option("--timeout", min=0.001, help="Stop a query after so many seconds.")
 ]

@@ -20,6 +20,7 @@ from evtxhunt.cli.output import (
     EXIT_FINDINGS,
     EXIT_INCOMPLETE,
     MemoryOption,
+    PasswordOption,
     QueriesOption,
     RecoveredOption,
     counted,
@@ -85,6 +86,15 @@ def _triage(
     recover: Annotated[
         bool, typer.Option("--recover", help="Search the free space of all chunks for records of old.")
     ] = False,
+    reread: Annotated[
+        bool,
+        typer.Option(
+            "--reread",
+            help="Read collections again that DIR has already: for logs that came into them since, or with a --password"
+            " that was missing. What is known is not counted twice.",
+        ),
+    ] = False,
+    password: PasswordOption = None,
     rules: Annotated[
         list[Path] | None,
         typer.Option("--rules", help="Sigma rules to run beside the detections, as in detect. May be repeated."),
@@ -97,12 +107,14 @@ def _triage(
         raise typer.BadParameter("give the folder to write to", param_hint="-o")
     if not paths and watched is None:
         raise typer.BadParameter("give PATHs of collections, or --watch DIR", param_hint="PATH...")
-    limits = Limits(jobs, time_limit, _bytes(memory) + _ROOM_FOR_A_CHUNK, recover, _isolate())
+    limits = Limits(jobs, time_limit, _bytes(memory) + _ROOM_FOR_A_CHUNK, recover, _isolate(), password)
     query_set = load_query_set(queries, include_recovered=recovered)
     options = RuleOptions(tuple(rules)) if rules else None
     with FleetTable() as table:
         if paths:
-            summary = triage(paths, output, query_set, limits, table, rules=options, memory_limit=memory)
+            summary = triage(
+                paths, output, query_set, limits, table, rules=options, is_reread=reread, memory_limit=memory
+            )
         if watched is not None:
             if paths:
                 _say_summary(summary, output)

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -66,6 +66,7 @@ class Limits:
     memory: int | None = None
     recover: bool = False
     isolate: Isolate | None = None
+    password: str | None = field(default=None, repr=False)  # of encrypted archives
 
 
 class _Told(SilentProgress):
@@ -108,16 +109,17 @@ class Fleet:
     def _stages(self) -> Path:
         return self.folder / "parts"
 
-    def read(self, paths: Sequence[Path]) -> list[Progress]:
+    def read(self, paths: Sequence[Path], again: Collection[Path] = ()) -> list[Progress]:
         """Reads the collections that the case does not have and puts them into it. One that fails stops no other.
 
-        Each is in the case whole or, if it failed, not at all. Raises EvtxhuntError if the folder cannot be written.
+        Those in `again` are read though the case has them, and what is new in them is added. Each is in the case whole
+        or, if it failed, as it was before. Raises EvtxhuntError if the folder cannot be written.
         """
         fleet = [Progress(number, path, shown_path(path)) for number, path in enumerate(paths)]
         with self._writer() as writer:
             known = set(writer.ready())
             for item in fleet:
-                if item.name in known:
+                if item.name in known and item.path not in again:
                     item.state = "in the case"
             shutil.rmtree(self._stages, ignore_errors=True)  # of a run that was killed
             try:
@@ -160,7 +162,7 @@ class Fleet:
                 return
             if item.state == "waiting":
                 item.state = "reading"
-                work = partial(_read, item.path, self._stage(item), item.is_checked, self.limits.recover)
+                work = partial(_read, item.path, self._stage(item), item.is_checked, self.limits)
                 self._workers[Child(work, isolate=self.limits.isolate)] = item
 
     def _look_after_workers(self) -> None:
@@ -214,13 +216,14 @@ def _error_of(message: Message) -> str:
     return str(message.get("error", ""))
 
 
-def _read(collection: Path, stage: Path, is_checked: bool, recover: bool, tell: Tell) -> None:
+def _read(collection: Path, stage: Path, is_checked: bool, limits: Limits, tell: Tell) -> None:
     told = _Told(tell)
     try:
         ingest(
             [collection],
             stage,
-            recover=recover,
+            recover=limits.recover,
+            password=limits.password,
             progress=told,
             watch=current_watch(),
             is_host_from_folders=False,

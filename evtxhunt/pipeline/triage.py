@@ -89,11 +89,13 @@ def triage(
     progress: FleetProgress,
     *,
     rules: RuleOptions | None = None,
+    is_reread: bool = False,
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
 ) -> TriageSummary:
     """Reads the collections at or below `paths` into the case in the folder `output` and writes all that is there.
 
-    Collections that the case has already are not read again. A collection that cannot be read is told and stops no
+    Collections that the case has already are read again only if `is_reread`: for what came into them since, or can be
+    opened now. A collection that cannot be read is told and stops no
     other. Killed at any moment and run again, it ends with the same files. Raises EvtxhuntError.
     """
     if not hasattr(os, "fork"):
@@ -103,7 +105,8 @@ def triage(
         raise EvtxhuntError(f"{', '.join(map(str, paths))}: nothing there; give the path of the collections")
     prepare_folder(output)
     fleet = Fleet(output, limits, progress)
-    return _finish(fleet, fleet.read(collections), query_set, rules, memory_limit)
+    read = fleet.read(collections, again=collections if is_reread else ())
+    return _finish(fleet, read, query_set, rules, memory_limit)
 
 
 def watch(
@@ -116,7 +119,10 @@ def watch(
     rules: RuleOptions | None = None,
     memory_limit: str = DEFAULT_MEMORY_LIMIT,
 ) -> Iterator[TriageSummary]:
-    """Triages what comes into `folder`, again and again, until it is interrupted. Raises EvtxhuntError."""
+    """Triages what comes into `folder`, again and again, until it is interrupted. Raises EvtxhuntError.
+
+    A collection that changes after it was read is read once more.
+    """
     done: dict[Path, object] = {}
     seen: dict[Path, tuple[object, float]] = {}
     while True:
@@ -131,9 +137,10 @@ def watch(
         if stable:
             prepare_folder(output)
             fleet = Fleet(output, limits, progress)
+            changed = [path for path in stable if path in done]
             done |= {path: seen[path][0] for path in stable}
             # All that came so far, so that what failed before is told again.
-            yield _finish(fleet, fleet.read(sorted(done)), query_set, rules, memory_limit)
+            yield _finish(fleet, fleet.read(sorted(done), again=changed), query_set, rules, memory_limit)
         progress.show([], f"waiting for collections in {shown_path(folder)}")
         time.sleep(_WATCH_SECONDS)
 

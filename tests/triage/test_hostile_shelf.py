@@ -1,6 +1,7 @@
 """Shelves that are hostile: names, limits, full disks, folders in the wrong place."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from evtxhunt.pipeline.shelf import file_name
 from samples.evtx_writer import build_log
+from tests.conftest import REPOSITORY
 from tests.faults.hostile import BOMBS
 from tests.hostile_events import hostile_log
 from tests.logs import make_records
@@ -96,6 +98,25 @@ def test_runaway_collection_is_stopped_and_the_rest_goes_on(tmp_path: Path) -> N
     assert triage(shelf, output).returncode == 4
     assert states(output)["slow"] == ("incomplete", "1 files unreadable, the first: not a regular file")
     assert {"A", "B"} <= set(hosts(output))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory of processes is seen on Linux alone")
+def test_collection_that_takes_too_much_memory_is_stopped_and_the_rest_goes_on(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    write_log(shelf, "good/s.evtx", "A")
+    (shelf / "large").mkdir()
+    (shelf / "large" / "bomb.evtx").write_bytes(BOMBS["2 to the 60th"])  # takes long enough to be looked at
+    code = (
+        "import sys; from pathlib import Path; from evtxhunt.cli.triage_command import FleetTable;"
+        "from evtxhunt.pipeline.fleet import Limits; from evtxhunt.pipeline.query import load_query_set;"
+        "from evtxhunt.pipeline.triage import triage; shelf, output = map(Path, sys.argv[1:])\n"
+        "with FleetTable() as table: triage([shelf], output, load_query_set(None), Limits(2, 60, 2**20), table)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(shelf), str(output)], cwd=REPOSITORY, check=True, timeout=600)
+    assert states(output) == {
+        "good": ("complete", None),
+        "large": ("failed", "needs more than 1 MiB of memory"),
+    }
 
 
 def test_folder_that_is_not_ours_is_refused_untouched(tmp_path: Path) -> None:

@@ -77,11 +77,13 @@ def test_watch_takes_what_comes_and_ends_with_a_valid_folder(tmp_path: Path) -> 
         write_log(shelf, "b/s.evtx", "B")
         write_log(shelf, "b/t.evtx", "C")
         _wait_for_hosts(output, {"A", "B", "C"})
+        write_log(shelf, "a/late.evtx", "D")  # into one that was read already
+        _wait_for_hosts(output, {"A", "B", "C", "D"})
     finally:
         process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    assert hosts(output) == {"A": ["a"], "B": ["b"], "C": ["b"]}
+    assert hosts(output) == {"A": ["a"], "B": ["b"], "C": ["b"], "D": ["a"]}
 
 
 def _wait_for_hosts(output: Path, wanted: set[str]) -> None:

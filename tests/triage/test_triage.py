@@ -11,8 +11,9 @@ from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.query import detect, load_query_set
 from evtxhunt.pipeline.report import ReportOptions, write_report
 from samples.bulk import write_weeks
+from tests.containers.test_archives import aes_zip_of
 from tests.faults.killed import differing_tables, write_logs
-from tests.logs import rows
+from tests.logs import make_log, rows
 from tests.triage.shelves import contents, hosts, states, told, triage, write_demo, write_log
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="triage forks")
@@ -120,6 +121,36 @@ def test_what_comes_later_is_added(tmp_path: Path) -> None:
     write_log(shelf, "a/s.evtx", "A")
     assert triage(shelf, output).returncode == 0
     assert hosts(output) == {"A": ["a"], "B": ["b"]}
+
+
+def test_what_came_into_a_collection_since_is_added_by_reading_it_again(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    write_log(shelf, "a/s.evtx", "A")
+    write_log(shelf, "b/s.evtx", "B")
+    assert triage(shelf, output).returncode == 0
+    write_log(shelf, "a/more.evtx", "LATE", 3)
+    assert triage(shelf, output).returncode == 0
+    assert hosts(output) == {"A": ["a"], "B": ["b"]}
+    assert triage(shelf, output, "--reread").returncode == 0
+    assert hosts(output) == {"A": ["a"], "B": ["b"], "LATE": ["a"]}
+    assert rows(output / "case.duckdb", "SELECT count(*) FROM event") == [(13,)]
+    before = told(output)
+    assert triage(shelf, output, "--reread").returncode == 0
+    assert told(output) == before
+    assert rows(output / "case.duckdb", "SELECT count(*) FROM event") == [(13,)]
+
+
+def test_encrypted_collection_is_read_once_its_password_is_given(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    write_log(shelf, "a/s.evtx", "A")
+    (shelf / "b.zip").write_bytes(aes_zip_of({"Logs/s.evtx": make_log(4, "B")}, b"infected"))
+    assert triage(shelf, output).returncode == 4
+    state, reason = states(output)["b.zip"]
+    assert state != "complete" and "give its --password" in str(reason)
+    assert triage(shelf, output, "--reread", "--password", "infected").returncode == 0
+    assert states(output)["b.zip"] == ("complete", None)
+    assert hosts(output) == {"A": ["a"], "B": ["b.zip"]}
+    assert b"infected" not in b"".join(path.read_bytes() for path in output.rglob("*") if path.is_file())
 
 
 def test_one_host_in_two_collections_and_two_hosts_in_one_are_kept_right(tmp_path: Path) -> None:
