@@ -10,6 +10,7 @@ from typing import Any
 from evtxhunt.errors import RulesError
 from evtxhunt.sigma.model import LogSource
 
+NUMBERS = ("DWORD", "QWORD")
 _KEYS = {"category", "service", "channel", "event_id", "where", "fields"}
 
 
@@ -21,6 +22,8 @@ class FieldForm:
     values: tuple[tuple[str, str], ...] | None = None  # translated; what is not among them is unknown
     prefixes: tuple[tuple[str, str], ...] = ()  # longest first
     unless: tuple[str, ...] = ()  # values that say that there is none
+    when: tuple[tuple[str, tuple[str, ...]], ...] = ()  # field: values; without one of them there is none
+    number: str | None = None  # one of NUMBERS: a number is written as Sysmon writes those of the registry
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -130,11 +133,13 @@ def _is_list(value: object, kind: type) -> bool:
 def _form(where: str, name: str, way: object) -> FieldForm:
     given: Mapping[str, object] = way if isinstance(way, dict) else {"from": way}
     origin, values, prefixes = given.get("from"), given.get("values"), given.get("prefixes", {})
-    unless = given.get("unless", [])
+    unless, when, number = given.get("unless", []), given.get("when", {}), given.get("number")
     if (
         not isinstance(origin, str)
-        or given.keys() - {"from", "values", "prefixes", "unless"}
+        or given.keys() - {"from", "values", "prefixes", "unless", "when", "number"}
         or not (unless == [] or _is_list(unless, str))
+        or not (isinstance(when, dict) and all(_is_list(wanted, str) for wanted in when.values()))
+        or number not in (None, *NUMBERS)
         or not all(_is_table(table) for table in (values or {}, prefixes))
     ):
         raise RulesError(
@@ -146,6 +151,8 @@ def _form(where: str, name: str, way: object) -> FieldForm:
         values=_pairs(values) if values is not None else None,
         prefixes=tuple(sorted(_pairs(prefixes), key=lambda pair: (-len(pair[0]), pair))),
         unless=tuple(str(item) for item in unless) if isinstance(unless, list) else (),
+        when=tuple((name, tuple(wanted)) for name, wanted in when.items()),
+        number=str(number) if number is not None else None,
     )
 
 
@@ -166,7 +173,7 @@ def describe_fields(place: Place) -> str:
 def _said(form: FieldForm) -> str:
     text = "".join(f"{{{part}}}" if index % 2 else part for index, part in enumerate(form.parts))
     bare = form.parts[1] if form.parts[0] == form.parts[-1] == "" and len(form.parts) == 3 else text
-    return bare + (" (translated)" if form.values is not None or form.prefixes else "")
+    return bare + (" (translated)" if form.values is not None or form.prefixes or form.number else "")
 
 
 def shown_sources(sources: LogSources) -> Sequence[Place]:

@@ -25,11 +25,19 @@ from evtxhunt.sigma.predicate import (
 )
 
 # A number as Windows writes it, decimal or 0x; NULL for other text. DuckDB's own casts take 1_000 and 1e3 as well.
+# Numbers of the registry as Sysmon writes them: DWORD (0x00000001), QWORD (0x00000000-0x00000001).
 # An address as text that sorts as the address does, "4" and four numbers of three digits, or "6" and 32 hex digits.
 MACROS_SQL = r"""
 CREATE MACRO sigma_number(value) AS CASE
     WHEN regexp_full_match(value, '[+-]?[0-9]{1,28}([.][0-9]{1,9})?') THEN TRY_CAST(value AS DECIMAL(38, 9))
     WHEN regexp_full_match(value, '0[xX][0-9a-fA-F]{1,16}') THEN value::UBIGINT::DECIMAL(38, 9) END;
+
+CREATE MACRO sigma_dword(value) AS CASE WHEN sigma_number(value) BETWEEN 0 AND 4294967295
+    THEN 'DWORD (0x' || lpad(lower(to_hex(sigma_number(value)::UBIGINT)), 8, '0') || ')' END;
+
+CREATE MACRO sigma_qword(value) AS CASE WHEN sigma_number(value) BETWEEN 0 AND 18446744073709551615
+    THEN regexp_replace(
+        lpad(lower(to_hex(sigma_number(value)::UBIGINT)), 16, '0'), '(.{8})(.{8})', 'QWORD (0x\1-0x\2)') END;
 
 CREATE MACRO sigma_ipv4(value) AS CASE
     WHEN regexp_full_match(value, '[0-9]{1,3}([.][0-9]{1,3}){3}')

@@ -189,6 +189,7 @@ class _Reader:
         ways = self._mapped.get(normal_name(name)) or (FieldForm(("", name, "")),)
         return all(
             form.values is None
+            and form.number is None
             and not form.prefixes
             and len(form.parts) == 3
             and form.parts[0] == form.parts[2] == ""
@@ -224,6 +225,13 @@ class _Reader:
         if form.values is not None:
             cases = " ".join(f"WHEN {quote(old)} THEN {quote(new)}" for old, new in form.values)
             joined = f"CASE {joined} {cases} END"
+        if form.number:
+            joined = f"sigma_{form.number.lower()}({joined})"
+        if form.when:
+            wanted = " AND ".join(
+                f"{self.own(name)[0]} IN ({', '.join(map(quote, values))})" for name, values in form.when
+            )
+            joined = f"CASE WHEN {wanted} THEN {joined} END"
         return f"({joined})"
 
 

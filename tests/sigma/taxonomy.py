@@ -255,9 +255,21 @@ def _registry(event: Event) -> dict[str, str | None]:
     return {
         "Image": event.one("ProcessName"),
         "TargetObject": path,
-        "Details": event.one("NewValue"),
+        "Details": _registry_data(event.one("NewValueType"), event.one("NewValue")),
         "EventType": kind.get(event.one("OperationType") or ""),
     }
+
+
+def _registry_data(kind: str | None, value: str | None) -> str | None:
+    """As Sysmon's event 13 has it."""
+    if kind == "%%1875":
+        return "Binary Data"
+    if value is not None and value.isdecimal():
+        if kind == "%%1876":
+            return f"DWORD (0x{int(value):08x})"
+        if kind == "%%1883":
+            return f"QWORD (0x{int(value) >> 32:08x}-0x{int(value) & 0xFFFFFFFF:08x})"
+    return value
 
 
 _AUDITS: Mapping[int, Callable[[Event], dict[str, str | None]]] = {

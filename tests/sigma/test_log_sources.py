@@ -101,6 +101,23 @@ CONNECTED = {
                 SECURITY, 4657, SET_VALUE | {"ObjectName": "\\REGISTRY\\MACHINE\\SYSTEM\\ControlSet001\\Services\\x"}
             ),
         ),
+        *(
+            (
+                SET,
+                f"{{Details: '{details}'}}",
+                event(SECURITY, 4657, SET_VALUE | {"NewValueType": kind, "NewValue": value}),
+            )
+            for details, kind, value in (
+                ("DWORD (0x00000001)", "%%1876", "1"),
+                ("DWORD (0xffffffff)", "%%1876", "4294967295"),
+                ("4294967296", "%%1876", "4294967296"),  # none
+                ("QWORD (0x01d4de95-0x1de60760)", "%%1883", "131975021133694816"),
+                ("QWORD (0xffffffff-0xffffffff)", "%%1883", "18446744073709551615"),
+                ("Binary Data", "%%1875", "de ad"),
+                ("1", "%%1873", "1"),  # a text
+                ("C:\\evil.exe", "-", "C:\\evil.exe"),
+            )
+        ),
         (
             "category: registry_event",
             "{TargetObject: 'HKU\\S-1-5-21-1\\x\\evil'}",
