@@ -59,7 +59,6 @@ _OPERATORS: dict[CompareOperators, Operator] = {
     CompareOperators.LTE: "<=",
     CompareOperators.GT: ">",
     CompareOperators.GTE: ">=",
-    CompareOperators.NEQ: "<>",
 }
 _WILD = {SpecialChars.WILDCARD_MULTI: Wild.MANY, SpecialChars.WILDCARD_SINGLE: Wild.ONE}
 _FLAGS = {
@@ -146,7 +145,7 @@ def _value(field: str | None, value: SigmaType, placeholders: Placeholders) -> P
             return TimePart(field, part, int(value.number))
         case SigmaNumber():
             return Number(field, "=", value.number)
-        case SigmaCompareExpression():
+        case SigmaCompareExpression() if value.op in _OPERATORS:
             return Number(field, _OPERATORS[value.op], value.number.number)
         case SigmaNull():
             return Null(field)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, get_args
 
-Operator = Literal["=", "<>", "<", "<=", ">", ">="]
+Operator = Literal["=", "<", "<=", ">", ">="]
 Part = Literal["minute", "hour", "day", "week", "month", "year"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
@@ -40,9 +40,9 @@ class Regex:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """The value, written decimal or as 0x hexadecimal, compares so: operator =, <>, <, <=, >, >=.
+    """The value, written decimal or as 0x hexadecimal, compares so: operator =, <, <=, >, >=.
 
-    Text that is no number differs from every number.
+    Text that is no number does so with none.
     """
 
     field: str

@@ -153,8 +153,7 @@ def value_sql(leaf: Leaf, value: str) -> str:
                 )
             return f"regexp_matches({value}, {quote(pattern)})"
         case Number(_, operator, number):
-            found = f"sigma_number({value}) {operator} {_number(number)}"
-            return f"({found} IS NOT FALSE AND {value} IS NOT NULL)" if operator == "<>" else found
+            return f"sigma_number({value}) {operator} {_number(number)}"
         case Network(_, network):
             return _within(f"sigma_ip({value})", network)
         case TimePart(_, part, number):
