@@ -20,8 +20,7 @@ from evtxhunt.sigma.catalogue import EVENTS, Catalogue, EventKind
 from evtxhunt.sigma.literals import Need, need_of, rarest, texts_of
 from evtxhunt.sigma.logsource import LogSources, Place
 from evtxhunt.sigma.model import LogSource, Rule
-from evtxhunt.sigma.predicate import Regex, event_ids_of, leaves
-from evtxhunt.sigma.sql import quote
+from evtxhunt.sigma.predicate import event_ids_of, leaves
 from evtxhunt.sigma.tables import is_in_event_data, kinds_sql
 
 # Where Proposer.propose() leaves its events.
@@ -80,12 +79,7 @@ class Proposer:
         kinds = _kinds_by_rule(catalogue, sources, rules)
         self.silent = frozenset(rule_id for rule_id, own in kinds.items() if not own)
         rules = [rule for rule in rules if rule.header.rule_id not in self.silent]
-        unsound = _unsound(connection, rules)
-        needs = {
-            rule.header.rule_id: need
-            for rule, need in _needs(catalogue, sources, rules)
-            if rule.header.rule_id not in unsound
-        }
+        needs = dict(_needs(catalogue, sources, rules))
         texts = sorted(set[str]().union(*map(texts_of, needs.values())))
         folded = _folded(connection, texts)
         counts, size = self._sample(texts, folded)
@@ -177,7 +171,7 @@ def _searches(waiting: Mapping[str, Sequence[str]], kinds: Mapping[str, frozense
             )
 
 
-def _needs(catalogue: Catalogue, sources: LogSources, rules: Sequence[Rule]) -> Iterator[tuple[Rule, Need]]:
+def _needs(catalogue: Catalogue, sources: LogSources, rules: Sequence[Rule]) -> Iterator[tuple[str, Need]]:
     searched: dict[tuple[LogSource, str | None], bool] = {}
     places: dict[LogSource, list[tuple[Place, tuple[EventKind, ...]]]] = {}
 
@@ -193,28 +187,7 @@ def _needs(catalogue: Catalogue, sources: LogSources, rules: Sequence[Rule]) -> 
     for rule in rules:
         need = need_of(rule.condition, partial(is_searched, rule.source))
         if need is not None:
-            yield rule, need
-
-
-def _unsound(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> set[str]:
-    """rule_id of rules with an expression that RE2 refuses, which is said when they are asked of all events."""
-    using: dict[str, set[str]] = {}
-    for rule in rules:
-        for leaf in leaves(rule.condition):
-            if isinstance(leaf, Regex):
-                using.setdefault(leaf.pattern, set()).add(rule.header.rule_id)
-    return set[str]().union(*(using[pattern] for pattern in _refused(connection, list(using))))
-
-
-def _refused(connection: duckdb.DuckDBPyConnection, patterns: list[str]) -> list[str]:
-    """Those that are no expressions for RE2. Most are, so many are tried at once."""
-    try:
-        tried = ", ".join(f"regexp_matches(text, {quote(pattern)})" for pattern in patterns)
-        connection.execute(f"SELECT {tried or 'true'} FROM (VALUES ('')) AS v(text)")
-    except duckdb.Error:
-        half = len(patterns) // 2
-        return patterns if not half else _refused(connection, patterns[:half]) + _refused(connection, patterns[half:])
-    return []
+            yield rule.header.rule_id, need
 
 
 def _cost(counts: Mapping[str, Mapping[_Kind, int]], kinds: Collection[_Kind], text: str) -> int:

@@ -16,7 +16,8 @@ import pyarrow as pa
 from evtxhunt.case_file import DISK_ERRORS, deadline
 from evtxhunt.errors import QueryTimeoutError, RulesError
 from evtxhunt.sigma.model import Rule
-from evtxhunt.sigma.sql import predicate_sql
+from evtxhunt.sigma.predicate import Regex, leaves
+from evtxhunt.sigma.sql import predicate_sql, quote
 from evtxhunt.sigma.tables import Table
 
 # Rules that are asked in one query. More of them save little.
@@ -101,6 +102,29 @@ class SqlEngine:
             yield cursor
         finally:
             self._cursors.put(cursor)
+
+
+def refused_rules(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> dict[str, str]:
+    """rule_id of the rules with a regular expression that RE2 refuses, and why: whatever events there are."""
+    using: dict[str, set[str]] = {}
+    for rule in rules:
+        for leaf in leaves(rule.condition):
+            if isinstance(leaf, Regex):
+                using.setdefault(leaf.pattern, set()).add(rule.header.rule_id)
+    return {rule_id: why for pattern, why in _refused(connection, list(using)) for rule_id in using[pattern]}
+
+
+def _refused(connection: duckdb.DuckDBPyConnection, patterns: list[str]) -> list[tuple[str, str]]:
+    """Those that are no expressions for RE2, and why. Few are, so many are tried at once."""
+    try:
+        tried = ", ".join(f"regexp_matches(text, {quote(pattern)})" for pattern in patterns)
+        connection.execute(f"SELECT {tried or 'true'} FROM (VALUES ('')) AS v(text)")
+    except duckdb.InvalidInputException as error:
+        half = len(patterns) // 2
+        if not half:
+            return [(patterns[0], rule_error(error))]
+        return _refused(connection, patterns[:half]) + _refused(connection, patterns[half:])
+    return []
 
 
 def rule_error(error: duckdb.Error) -> str:

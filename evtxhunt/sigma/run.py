@@ -16,7 +16,7 @@ from evtxhunt.model import Finding, OnStep, RuleRun, RuleState, no_step
 from evtxhunt.sigma.candidates import CANDIDATES, Proposer
 from evtxhunt.sigma.catalogue import Catalogue, choose_events, read_catalogue
 from evtxhunt.sigma.correlation import CorrelationRunner, fields_read
-from evtxhunt.sigma.engine_sql import BATCH_RULES, Hits, rule_error
+from evtxhunt.sigma.engine_sql import BATCH_RULES, Hits, refused_rules, rule_error
 from evtxhunt.sigma.findings import FEW_HITS, about, findings_of
 from evtxhunt.sigma.logsource import LogSources
 from evtxhunt.sigma.model import Correlation, LogSource, Rule, RuleHeader, RuleSet
@@ -75,8 +75,10 @@ class RuleRunner:
         self.on_step("fields")
         choose_events(self.connection, include_recovered=self.include_recovered)
         catalogue, further = read_catalogue(self.connection), fields_read(correlations)
-        proposer = self.make_proposer(self.connection, catalogue, self.sources, rules) if self.make_proposer else None
         applicable = self._applicable(rules, catalogue)
+        proposer = (
+            self.make_proposer(self.connection, catalogue, self.sources, applicable) if self.make_proposer else None
+        )
         plan = partial(plan_tables, catalogue, self.sources, further=further)
         plain = [rule for rule in applicable if proposer is None or rule.header.rule_id in proposer.plain]
         tables = plan(plain)
@@ -141,7 +143,7 @@ class RuleRunner:
         )
 
     def _applicable(self, rules: Sequence[Rule], catalogue: Catalogue) -> list[Rule]:
-        """Those whose log source the case has; the others are tallied as not applicable."""
+        """Those whose log source the case has and whose regular expressions are sound; the others are tallied."""
         why = {
             source: self._why_not_here(source)
             for source in dict.fromkeys(rule.source for rule in rules)
@@ -150,7 +152,11 @@ class RuleRunner:
         for rule in rules:
             if rule.source in why:
                 self._tallies[rule.header.rule_id] = _Tally(state="not applicable", reason=why[rule.source])
-        return [rule for rule in rules if rule.source not in why]
+        found = [rule for rule in rules if rule.source not in why]
+        refused = refused_rules(self.connection, found)
+        for rule_id, reason in refused.items():
+            self._tallies[rule_id] = _Tally(state="failed", reason=reason)
+        return [rule for rule in found if rule.header.rule_id not in refused]
 
     def _slices(self, catalogue: Catalogue) -> Iterator[tuple[int, int]]:
         """First and last event_key of each."""
