@@ -147,7 +147,7 @@ def say_summary(summary: IngestSummary, case: Path) -> None:
     if summary.seen_before:
         records = sum(records for _, records, _ in summary.seen_before)
         say(f"{counted(records, 'record')} seen before, kept as copies (table event_copy):")
-        _say_some([f"{path}: {records:,} of {_some(others)}" for path, records, others in summary.seen_before])
+        _say_some([_seen_before(*item) for item in summary.seen_before])
     if summary.conflicts:
         say(
             f"CONFLICTS: {counted(summary.conflicts, 'record')} of a number that another record of the same computer"
@@ -169,6 +169,12 @@ def say_summary(summary: IngestSummary, case: Path) -> None:
         for path, account in summary.damaged:
             first = escape_terminal(account.failures[0].reason)
             say(f"  {escape_terminal(path)}: {account.failed:,} records; first: {first}")
+
+
+def _seen_before(path: str, records: int, others: Sequence[str]) -> str:
+    # A record that lies in the free space of a chunk may be one that the log moved.
+    named = ["its own live ones (they lie in free space too)" if other == path else other for other in others]
+    return f"{path}: {records:,} of {_some(named)}"
 
 
 def _split_count(reason: str) -> tuple[str, str]:
