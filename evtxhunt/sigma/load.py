@@ -101,11 +101,14 @@ def read_rules(given: Iterable[RuleFile], placeholders: Placeholders) -> RuleSet
             other_files += 1
     for name, values in sorted(placeholders.items()):
         hashes.update(f"{name} {values}\n".encode())
-    filters = [document for document in documents if isinstance(document.parsed, SigmaFilter)]
+    headed = list(_headers(documents))
+    filters = [
+        document for document, _ in headed if isinstance(document.parsed, SigmaFilter) and document.error is None
+    ]
     rules: list[Rule] = []
     problems: list[RuleProblem] = []
     correlated: list[tuple[_Document, RuleHeader]] = []
-    for document, header in _headers(documents):
+    for document, header in headed:
         try:
             if document.error:
                 raise document.error

@@ -187,6 +187,18 @@ def test_errors_of_filters_have_no_random_names(tmp_path: Path) -> None:
     assert problems(loaded, tmp_path) == ["a.yml:7: Detection 'nosuch' not defined in detections"]
 
 
+def test_a_filter_whose_id_is_taken_fails_and_narrows_nothing(tmp_path: Path) -> None:
+    case = make_case(tmp_path / "case.duckdb", [event(SYSMON, 1, {"Image": "a", "User": "admin"})])
+    taken = "id: 11111111-2222-3333-4444-555555555555\n"
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "a.yml").write_text(GOOD + taken)
+    (rules / "f.yml").write_text(taken + FILTER.replace("RULES", "any").replace("CONDITION", "not admins"))
+    findings, runs = run(case, rules)
+    assert len(findings) == 1
+    assert [item.state for item in runs.values()] == ["ran", "failed"]
+
+
 # Placeholders ------------------------------------------------------------------------------------------------------
 
 
