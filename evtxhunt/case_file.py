@@ -172,12 +172,20 @@ def deadline(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> It
     if seconds is None:
         yield
         return
-    timer = threading.Timer(seconds, connection.interrupt)
+    is_over = threading.Event()
+
+    def stop() -> None:
+        is_over.set()
+        connection.interrupt()
+
+    timer = threading.Timer(seconds, stop)
     timer.daemon = True
     timer.start()
     try:
         yield
     except duckdb.InterruptException as error:
+        if not is_over.is_set():  # somebody pressed Ctrl-C
+            raise
         raise QueryTimeoutError(f"stopped after {seconds:g} s; allow more with --timeout or ask for less") from error
     finally:
         timer.cancel()

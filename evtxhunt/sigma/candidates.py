@@ -4,6 +4,7 @@ It only proposes: a proposed event is then asked by the rule's own SQL. So what 
 invent one, and there is one meaning of rules, that of SQL.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,8 @@ _IN_KIND = 8
 _FEW_TEXTS = 200
 _THREADS = 2
 _BATCH_ROWS = 2_048
+# Every occurrence in so much text is held at once: an event may hold nothing but one text, again and again.
+_SEARCH_BYTES = 1 << 20
 _NONE: set[int] = set()  # of rows that have no text; never added to
 
 
@@ -257,17 +260,20 @@ def _texts_by_row(automaton: ahocorasick_rs.BytesAhoCorasick, texts: pa.StringAr
     if data is None or not len(texts):
         return found
     offsets = memoryview(offset_buffer).cast("i")[texts.offset : texts.offset + len(texts) + 1]
-    base = offsets[0]
-    row, row_start, row_end = 0, 0, offsets[1] - base
-    # Rows lie side by side: what is found across their border is in neither.
-    for number, start, end in automaton.find_matches_as_indexes(
-        memoryview(data).cast("B")[base : offsets[-1]], overlapping=True
-    ):
-        while start >= row_end:
-            row += 1
-            row_start, row_end = row_end, offsets[row + 1] - base
-        if row_start <= start and end <= row_end:
-            if found[row] is _NONE:
-                found[row] = set()
-            found[row].add(number)
+    content = memoryview(data).cast("B")
+    first = 0
+    while first < len(texts):
+        after = max(first + 1, bisect_right(offsets, offsets[first] + _SEARCH_BYTES) - 1)
+        base, row = offsets[first], first
+        row_start, row_end = 0, offsets[first + 1] - base
+        # Rows lie side by side: what is found across their border is in neither.
+        for number, start, end in automaton.find_matches_as_indexes(content[base : offsets[after]], overlapping=True):
+            while start >= row_end:
+                row += 1
+                row_start, row_end = row_end, offsets[row + 1] - base
+            if row_start <= start and end <= row_end:
+                if found[row] is _NONE:
+                    found[row] = set()
+                found[row].add(number)
+        first = after
     return found

@@ -13,6 +13,7 @@ from evtxhunt.sigma.logsource import Place
 
 # The events that rules are asked of: a view that choose_events() makes.
 EVENTS = "memory.main.sigma_event"
+_DEEPEST = 50  # levels in which fields have names; real events have three
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def read_catalogue(connection: duckdb.DuckDBPyConnection) -> Catalogue:
     for channel, event_id, shape, count, _ in rows:
         kind = (channel, event_id)
         counts[kind] = counts.get(kind, 0) + count
-        paths.setdefault(kind, set()).update(_paths(json.loads(shape), ()) if shape else ())
+        paths.setdefault(kind, set()).update(_shape_paths(shape) if shape else ())
     return Catalogue(
         tuple(
             EventKind(*kind, counts[kind], _by_name(paths[kind]))
@@ -107,8 +108,18 @@ def _by_name(paths: Iterable[FieldPath]) -> dict[str, tuple[FieldPath, ...]]:
     return found
 
 
+def _shape_paths(shape: str) -> Iterator[FieldPath]:
+    try:
+        parsed = json.loads(shape)
+    except RecursionError:  # nested as deep as no program writes events: its fields have no names, keywords see them
+        return
+    yield from _paths(parsed, ())
+
+
 def _paths(shape: object, keys: tuple[str, ...]) -> Iterator[FieldPath]:
     """The leaves of a structure, or the keys of a flat object. Namespaces are no fields."""
+    if len(keys) > _DEEPEST:
+        return
     if isinstance(shape, list) and not keys:
         for key in shape:
             yield FieldPath((key,), False)

@@ -50,7 +50,7 @@ def correlation_of(rule: SigmaCorrelationRule, header: RuleHeader, known: Mappin
         raise SigmaCorrelationRuleError("temporal_ordered can only join rules by `and`")
     if not names:
         raise SigmaCorrelationRuleError("it names no rules")
-    if rule.type.name == "VALUE_PERCENTILE" and not 0 <= (percentile or -1) <= 100:
+    if rule.type.name == "VALUE_PERCENTILE" and (percentile is None or not 0 <= percentile <= 100):
         raise SigmaCorrelationRuleError("value_percentile needs percentile, from 0 to 100")
     aliases = tuple(
         (alias.alias, tuple((_find(known, item.reference), field) for item, field in alias.mapping.items()))

@@ -2,6 +2,7 @@
 
 import os
 import time
+from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,11 +18,14 @@ from evtxhunt.case_file import DISK_ERRORS, deadline
 from evtxhunt.errors import QueryTimeoutError, RulesError
 from evtxhunt.sigma.model import Rule
 from evtxhunt.sigma.predicate import Regex, leaves
-from evtxhunt.sigma.sql import predicate_sql, quote
+from evtxhunt.sigma.sql import check_supported, predicate_sql, quote
 from evtxhunt.sigma.tables import Table
 
 # Rules that are asked in one query. More of them save little.
 BATCH_RULES = 24
+# The disk's or the memory's, or someone's who pressed Ctrl-C: these end the run.
+NOT_THE_RULES_FAULT = (*DISK_ERRORS, duckdb.OutOfMemoryException, duckdb.InterruptException)
+_ROWS = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class SqlEngine:
     def _run_rules(self, table: Table, rules: Sequence[Rule]) -> list[Hits]:
         started = time.perf_counter()
         error = None
-        found: list[list[int]] = [[] for _ in rules]
+        found = [array("q") for _ in rules]
         with self._cursor() as cursor:
             try:
                 sql = " UNION ALL ".join(
@@ -79,11 +83,13 @@ class SqlEngine:
                 )
                 with deadline(cursor, self._timeout):
                     # Not as Arrow: that plans the query twice, and most rules find little.
-                    for number, key in cursor.execute(f"{sql} ORDER BY ALL").fetchall():
-                        found[number].append(key)
+                    rows = cursor.execute(f"{sql} ORDER BY ALL")
+                    while some := rows.fetchmany(_ROWS):
+                        for number, key in some:
+                            found[number].append(key)
             except (RulesError, QueryTimeoutError) as failure:
                 error = str(failure)
-            except DISK_ERRORS:  # the disk's fault and not the rule's
+            except NOT_THE_RULES_FAULT:
                 raise
             except duckdb.Error as failure:
                 error = rule_error(failure)
@@ -105,13 +111,18 @@ class SqlEngine:
 
 
 def refused_rules(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> dict[str, str]:
-    """rule_id of the rules with a regular expression that RE2 refuses, and why: whatever events there are."""
+    """rule_id of the rules that cannot be asked, and why: known beforehand, whatever events there are."""
     using: dict[str, set[str]] = {}
+    found: dict[str, str] = {}
     for rule in rules:
+        try:
+            check_supported(rule.condition)
+        except RulesError as error:
+            found[rule.header.rule_id] = str(error)
         for leaf in leaves(rule.condition):
             if isinstance(leaf, Regex):
                 using.setdefault(leaf.pattern, set()).add(rule.header.rule_id)
-    return {rule_id: why for pattern, why in _refused(connection, list(using)) for rule_id in using[pattern]}
+    return found | {rule_id: why for pattern, why in _refused(connection, list(using)) for rule_id in using[pattern]}
 
 
 def _refused(connection: duckdb.DuckDBPyConnection, patterns: list[str]) -> list[tuple[str, str]]:

@@ -79,6 +79,9 @@ def regex_texts(pattern: str) -> list[str]:
     flags = re.match(r"\(\?([ims]+)\)", pattern)
     body = pattern[flags.end() :] if flags else pattern
     texts, current, depth, position = [], "", 0, 0
+    # A quantifier behind flags inside is about what is before them: not worth reading.
+    if re.search(r"\(\?[A-Za-z-]+\)", body):
+        return []
     # RE2 folds k and s with letters beyond ASCII, which lower() leaves as they are.
     breaks = "ksKS" if "(?" in pattern else ""
     while position < len(body):
@@ -104,8 +107,9 @@ def regex_texts(pattern: str) -> list[str]:
             if depth == 0:
                 return []
         elif char == "{":
-            end = body.find("}", position)
-            step = end + 1 - position if end > 0 else 1
+            # Else it is a brace like any other character; what is in it is read on.
+            repetition = re.match(r"\{\d+(,\d*)?\}", body[position:])
+            step = len(repetition[0]) if repetition else 1
         elif char not in ".^$*+?}":
             literal = char
         if literal is not None and depth == 0 and literal not in breaks and (literal.isascii() or not breaks):

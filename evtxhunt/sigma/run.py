@@ -11,12 +11,11 @@ from typing import Protocol
 import duckdb
 import pyarrow as pa
 
-from evtxhunt.case_file import DISK_ERRORS
 from evtxhunt.model import Finding, OnStep, RuleRun, RuleState, no_step
 from evtxhunt.sigma.candidates import CANDIDATES, Proposer
 from evtxhunt.sigma.catalogue import Catalogue, choose_events, read_catalogue
 from evtxhunt.sigma.correlation import CorrelationRunner, fields_read
-from evtxhunt.sigma.engine_sql import BATCH_RULES, Hits, refused_rules, rule_error
+from evtxhunt.sigma.engine_sql import BATCH_RULES, NOT_THE_RULES_FAULT, Hits, refused_rules, rule_error
 from evtxhunt.sigma.findings import FEW_HITS, about, findings_of
 from evtxhunt.sigma.logsource import LogSources
 from evtxhunt.sigma.model import Correlation, LogSource, Rule, RuleHeader, RuleSet
@@ -46,8 +45,6 @@ class _Tally:
     reason: str | None = None
 
 
-# The disk's or the memory's, or someone's who pressed Ctrl-C: these end the run.
-_NOT_THE_RULES_FAULT = (*DISK_ERRORS, duckdb.OutOfMemoryException, duckdb.InterruptException)
 _LEFT_OUT = _Tally(state="left out", reason="not asked for")
 
 
@@ -143,7 +140,7 @@ class RuleRunner:
         )
 
     def _applicable(self, rules: Sequence[Rule], catalogue: Catalogue) -> list[Rule]:
-        """Those whose log source the case has and whose regular expressions are sound; the others are tallied."""
+        """Those whose log source the case has and that can be asked; the others are tallied."""
         why = {
             source: self._why_not_here(source)
             for source in dict.fromkeys(rule.source for rule in rules)
@@ -168,9 +165,9 @@ class RuleRunner:
 
     def _create(
         self, tables: Mapping[str, Table], first: int, last: int, rules: Sequence[Rule]
-    ) -> dict[str, frozenset[int]]:
+    ) -> dict[str, frozenset[int | None]]:
         """Makes the tables of a slice; the event ids that each has. Where one cannot be made, its rules have failed."""
-        found = dict.fromkeys(tables, frozenset[int]())
+        found = dict.fromkeys(tables, frozenset[int | None]())
 
         def create(table: Table) -> None:
             own = [rule for rule in rules if rule.source == table.source]
@@ -212,7 +209,7 @@ class RuleRunner:
             return
         try:
             yield from list(findings_of(self.connection, table, found))
-        except _NOT_THE_RULES_FAULT:
+        except NOT_THE_RULES_FAULT:
             raise
         except duckdb.Error:  # of one of them
             for item in found:
@@ -223,7 +220,7 @@ class RuleRunner:
         """What DuckDB says against these rules inside is how they end."""
         try:
             yield
-        except _NOT_THE_RULES_FAULT:
+        except NOT_THE_RULES_FAULT:
             raise
         except duckdb.Error as error:
             for rule in rules:
@@ -274,7 +271,7 @@ def _together(found: Iterable[tuple[Rule, pa.Array]]) -> Iterator[list[tuple[Rul
         yield waiting
 
 
-def _can_be_here(rule: Rule, event_ids: frozenset[int]) -> bool:
+def _can_be_here(rule: Rule, event_ids: frozenset[int | None]) -> bool:
     wanted = event_ids_of(rule.condition)
     return wanted is None or not wanted.isdisjoint(event_ids)
 

@@ -89,21 +89,35 @@ def quote(text: str) -> str:
     return pieces[0] if len(pieces) == 1 else "(" + " || chr(0) || ".join(pieces) + ")"
 
 
-def predicate_sql(predicate: Predicate, columns: Mapping[str | None, Column], depth: int = 0) -> str:
-    """The condition; its value may be NULL, which is no hit. `columns` has what fields_of() names.
+def check_supported(predicate: Predicate) -> None:
+    """Raises UnsupportedRuleError for what predicate_sql() cannot say."""
+    waiting: list[tuple[Predicate, int]] = [(predicate, 0)]
+    while waiting:
+        item, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise UnsupportedRuleError(f"its condition is nested deeper than {_DEEPEST}")
+        match item:
+            case All(items) | Any(items):
+                waiting += [(child, depth + 1) for child in items]
+            case Not(child):
+                waiting.append((child, depth + 1))
+            case Number(_, _, number) if not abs(number) < 10**28:  # nor is NaN
+                raise UnsupportedRuleError(f"the number {number} is larger than any that a log holds")
 
-    Raises UnsupportedRuleError.
+
+def predicate_sql(predicate: Predicate, columns: Mapping[str | None, Column]) -> str:
+    """The condition, which check_supported() has accepted; its value may be NULL, which is no hit.
+
+    `columns` has what fields_of() names.
     """
-    if depth > _DEEPEST:
-        raise UnsupportedRuleError(f"its condition is nested deeper than {_DEEPEST}")
     match predicate:
         case All(items):
-            return "(" + " AND ".join(predicate_sql(item, columns, depth + 1) for item in items) + ")"
+            return "(" + " AND ".join(predicate_sql(item, columns) for item in items) + ")"
         case Any(items):
             lists, others = _lists(items, columns)
-            return "(" + " OR ".join([*lists, *(predicate_sql(item, columns, depth + 1) for item in others)]) + ")"
+            return "(" + " OR ".join([*lists, *(predicate_sql(item, columns) for item in others)]) + ")"
         case Not(item):
-            return f"({predicate_sql(item, columns, depth + 1)} IS NOT TRUE)"
+            return f"({predicate_sql(item, columns)} IS NOT TRUE)"
         case _:
             return leaf_sql(predicate, columns)
 
@@ -243,8 +257,6 @@ def _text_sql(value: str, parts: tuple[str | Wild, ...], *, is_folded: bool) -> 
 
 
 def _number(number: int | float) -> str:
-    if abs(number) >= 10**28:
-        raise UnsupportedRuleError(f"the number {number} is larger than any that a log holds")
     return format(Decimal(str(number)), "f")
 
 

@@ -67,14 +67,14 @@ class Table:
         repr=False, default=()
     )  # of each place, SQL before and after the slice
 
-    def create(self, connection: duckdb.DuckDBPyConnection, first_key: int, last_key: int) -> frozenset[int]:
+    def create(self, connection: duckdb.DuckDBPyConnection, first_key: int, last_key: int) -> frozenset[int | None]:
         """Makes it of the events with these keys, in place of an earlier one; returns their event ids."""
         parts = " UNION ALL BY NAME ".join(
             f"{before} event_key BETWEEN {first_key} AND {last_key} {after}" for before, after in self.selects
         )
         connection.execute(f"CREATE OR REPLACE TABLE {self.name} AS {parts}")
         rows = connection.execute(f"SELECT DISTINCT event_id FROM {self.name}").fetchall()
-        return frozenset(int(row[0]) for row in rows)
+        return frozenset(row[0] for row in rows)
 
 
 def plan_tables(
@@ -274,18 +274,21 @@ def _select(
 def kinds_sql(kinds: Iterable[tuple[str | None, int | None]]) -> str:
     """The condition that an event is of one of these kinds, by channel and id."""
     channels: dict[str | None, list[int]] = {}
-    for channel, event_id in kinds:
-        if event_id is not None:
+    parts = []
+    for channel, event_id in sorted(kinds, key=str):
+        if event_id is None:  # an edited record, whose EventID is no number
+            parts.append(f"({_channel_sql(channel)} AND event_id IS NULL)")
+        else:
             channels.setdefault(channel, []).append(event_id)
-    return (
-        " OR ".join(
-            f"({'channel IS NULL' if channel is None else f'channel = {quote(channel)}'}"
-            f" AND event_id IN ({', '.join(map(str, sorted(event_ids)))}))"
-            for channel, event_ids in sorted(channels.items(), key=lambda item: item[0] or "")
-        ).join("()")
-        if channels
-        else "false"
-    )
+    parts += [
+        f"({_channel_sql(channel)} AND event_id IN ({', '.join(map(str, event_ids))}))"
+        for channel, event_ids in channels.items()
+    ]
+    return " OR ".join(parts).join("()") if parts else "false"
+
+
+def _channel_sql(channel: str | None) -> str:
+    return "channel IS NULL" if channel is None else f"channel = {quote(channel)}"
 
 
 def _coalesce(values: list[str], *, is_list: bool = False) -> str:

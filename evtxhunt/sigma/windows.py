@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
+from typing import Any
 
 from evtxhunt.sigma.model import Correlation, Expression
 
@@ -113,7 +114,7 @@ def _merged(windows: Iterable[_Window]) -> Iterator[Found]:
             held = []
         new = window.last - max(last, window.first - 1)
         held += reversed(list(islice(reversed(window.hits), new)))
-        most = max(most, window.measure) if held[:-new] else window.measure
+        most = max(most, window.measure) if len(held) > new else window.measure
         last = window.last
     if held:
         yield Found(tuple(held), most)
@@ -156,9 +157,9 @@ class _Gauge:
 
     def remove(self, hit: Hit) -> None:
         self._hits -= 1
-        self.rules -= Counter((hit.rule_id,))
+        _take_one(self.rules, hit.rule_id)
         if self._kind == "value_count":
-            self._counts -= Counter((hit.value,))
+            _take_one(self._counts, hit.value)
         elif hit.number is not None:
             self._sum -= hit.number
             if self._kind in _RANKED:
@@ -181,6 +182,12 @@ class _Gauge:
         low = int(place)
         high = min(low + 1, len(self._sorted) - 1)
         return self._sorted[low] + (self._sorted[high] - self._sorted[low]) * (place - low)
+
+
+def _take_one(counts: Counter[Any], key: object) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
 
 
 def _is_fulfilled(correlation: Correlation, gauge: _Gauge) -> bool:

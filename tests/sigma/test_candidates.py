@@ -1,5 +1,6 @@
 """The fast way to run rules proposes every event that SQL finds, and so finds the same."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import ahocorasick_rs
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -72,7 +74,11 @@ def test_what_every_hit_holds_is_read_from_the_condition(predicate: Predicate, n
         (r"a\x41b", []),
         ("(?i)Kiss me", ["i", " me"]),
         ("^start$", ["start"]),
-        ("a{x}y{z", ["z"]),
+        ("a{x}y{z", ["x", "z"]),
+        ("ab{2}cd{3,}ef{4,5}g", ["a", "c", "e", "g"]),
+        ("foo{bar|baz}qux", []),  # a brace like any other
+        ("[$]{[^}]ndi:x", ["ndi:x"]),
+        (".ab(?s)?[ab]", []),  # RE2 takes "b" for what may be left out
     ],
 )
 def test_texts_of_a_pattern_are_those_that_no_match_lacks(pattern: str, texts: list[str]) -> None:
@@ -174,6 +180,70 @@ def test_both_ways_find_the_same_where_json_and_letters_are_awkward(tmp_path: Pa
     by_title = {item.title: item.findings for item in sql_runs}
     assert [title for title, count in by_title.items() if not count] == ["T16"]  # RE2 does not look behind
     assert [item.state for item in sql_runs if item.title == "T16"] == ["failed"]
+
+
+def test_both_ways_end_alike_for_odd_rules_and_odd_events(tmp_path: Path) -> None:
+    events = [event(SYSMON, 1, {"Image": f"filler {number}", "CommandLine": "${jndi:xabc}"}) for number in range(50)]
+    events += [
+        event(SYSMON, 99, {}),
+        event(SYSMON, 1, {"Image": "baz}qux"}),
+        event(SECURITY, 4711, {"Foo": "evilword"}),
+    ]
+    case = make_case(tmp_path / "case.duckdb", events)
+    with duckdb.connect(str(case)) as connection:
+        connection.execute("UPDATE event SET event_id = NULL WHERE event_id = 4711")
+        deep = '{"a":' * 1_100 + '{"Image":"evilword deep"}' + "}" * 1_100
+        connection.execute("UPDATE event SET event_data = ? WHERE event_id = 99", [deep])
+    everything = "definition: any of Windows"
+    texts = [
+        rule("keywords: [evilword]\ncondition: keywords", source=everything, title="T0"),
+        rule("selection: {CommandLine|re: '[$]{[^}]ndi:x'}", title="T1"),
+        rule("selection: {Image|re: 'foo{bar|baz}qux'}", title="T2"),
+        rule(f"selection: {{CommandLine|contains: nowhere, Foo|gt: 1{'0' * 30}}}", title="T3"),
+        rule(f"selection: {{EventID: 4242, Foo|gt: 1{'0' * 30}}}", title="T4"),
+        rule("selection: {EventID: 4242, Foo|re: '(?=a)'}", title="T5"),
+        rule("selection: {EventID: 4242}", title="T6"),
+    ]
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (fast, fast_runs), (sql, sql_runs) = run_both(case, load(folder, *texts), 20)
+    assert fast == sql
+    assert fast_runs == sql_runs
+    assert [(item.state, item.findings) for item in sorted(sql_runs, key=lambda item: item.title)] == [
+        ("ran", 2),
+        ("ran", 50),
+        ("ran", 1),
+        ("failed", None),
+        ("failed", None),
+        ("failed", None),
+        ("ran", 0),
+    ]
+
+
+def test_interrupted_batch_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = make_case(tmp_path / "case.duckdb", [event(SYSMON, 1, {"Image": "a"})])
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    rule_set = load(folder, *(rule("selection: {Image: a}", title=f"T{number}") for number in range(3)))
+    endless = "(SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b) > event_key"
+    monkeypatch.setattr("evtxhunt.sigma.engine_sql.predicate_sql", lambda *_: endless)
+    with connect_scratch(case, "1GB") as connection:
+        engine = SqlEngine(connection, 3600, batch=3)
+        runner = RuleRunner(connection, rule_set, read_log_sources(LOG_SOURCES), lambda _: engine)
+        timer = threading.Timer(1, lambda: [cursor.interrupt() for cursor in engine._all])
+        timer.start()
+        with pytest.raises(duckdb.InterruptException):
+            list(runner.findings())
+
+
+def test_texts_are_found_in_pieces_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = pa.array(["xab", None, "", "ab" * 50, "b", "zz"], pa.string())
+    matcher = candidates._automaton(["ab", "zz"])
+    whole = candidates._texts_by_row(matcher, texts)
+    assert whole == [{0}, set(), set(), {0}, set(), {1}]
+    monkeypatch.setattr(candidates, "_SEARCH_BYTES", 5)
+    assert candidates._texts_by_row(matcher, texts) == whole
+    assert candidates._texts_by_row(matcher, texts.slice(2, 2)) == whole[2:4]
 
 
 @pytest.fixture(scope="session")

@@ -105,6 +105,7 @@ def test_sum_average_median_and_percentile() -> None:
     assert found(correlation("value_median", count=10), (0, 1), (1, 2), (2, 100), (3, 100)) == [([0, 1, 2, 3], "51")]
     assert found(correlation("value_percentile", count=90, percentile=90), (0, 0), (1, 100)) == [([0, 1], "90")]
     assert found(correlation("value_percentile", count=91, percentile=90), (0, 0), (1, 100)) == []
+    assert found(correlation("value_percentile", count=5, percentile=0), (0, 5), (1, 100)) == [([0, 1], "5")]
 
 
 def test_temporal_needs_every_rule_in_any_order() -> None:
