@@ -1,4 +1,4 @@
-"""The plain way to run rules, and the measure for every other: one query a rule on the table of its log source."""
+"""Asks rules by SQL: one query a rule on the table of its log source, the measure for every other way, or several."""
 
 import os
 import time
