@@ -50,7 +50,4 @@ def _is_disk(head: bytes) -> bool:
         return True
     entries = [head[at : at + 16] for at in range(446, 510, 16)]
     used = [entry for entry in entries if entry[4]]
-    return bool(used) and all(
-        entry[0] in (0, 0x80) and struct.unpack_from("<I", entry, 12)[0] > 0 and (entry[4] or not any(entry))
-        for entry in used
-    )
+    return bool(used) and all(entry[0] in (0, 0x80) and struct.unpack_from("<I", entry, 12)[0] > 0 for entry in used)

@@ -1,14 +1,11 @@
 """Zip, tar, compressed files and archives within them: their event logs as streams, by content."""
 
-import bz2
-import gzip
 import lzma
 import stat
 import struct
 import sys
 import tarfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -31,6 +28,8 @@ from evtxhunt.containers.limits import (
 )
 from evtxhunt.containers.sevenzip import seven_zip_members
 from evtxhunt.containers.spool import Spool
+from evtxhunt.containers.streams import open_compressed
+from evtxhunt.containers.tar import open_tar
 from evtxhunt.model import place_in
 from evtxhunt.recognise import HEAD_BYTES, ContainerKind, container_kind
 
@@ -57,13 +56,6 @@ _ERRORS = (
     AttributeError,
     TypeError,
 )
-_OPENERS: dict[str, Callable[[BinaryIO], object]] = {
-    "gzip": lambda file: gzip.GzipFile(fileobj=file, mode="rb"),
-    "bzip2": bz2.BZ2File,
-    "xz": lzma.LZMAFile,
-    "zstd": zstd.ZstdFile,
-}
-_MOST_NAME_BYTES = 1 << 20
 _PROMISING = (".evtx", ".zip", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
 
 
@@ -120,11 +112,13 @@ class ArchiveWalk:
         if (depth == 1 or is_named) and (reason := tally.reason()):
             yield refused(place, "", reason)
 
-    def _look(self, place: str, path: str, stream: Forward, size: int | None, depth: int, tally: _Tally) -> Walk:
-        """What one member is, by its first bytes."""
+    def _count_member(self) -> None:
         self._members += 1
         if self._members > MEMBERS:
             raise MemberError(f"refused: more than {MEMBERS:,} members; the rest is not looked at")
+
+    def _look(self, place: str, path: str, stream: Forward, size: int | None, depth: int, tally: _Tally) -> Walk:
+        """What one member is, by its first bytes."""
         try:
             head = stream.peek_head(HEAD_BYTES)
             if head.startswith(FILE_MAGIC):
@@ -171,8 +165,9 @@ class ArchiveWalk:
         with pyzipper.AESZipFile(file) as archive:
             members = archive.infolist()
             for info in sorted(members, key=lambda info: (info.orig_filename.split("/"), info.header_offset)):
+                self._count_member()
                 path = shown_name(info.orig_filename)
-                if info.is_dir():
+                if info.filename.endswith("/"):  # is_dir() fails where there is no name
                     continue
                 if stat.S_ISLNK(info.external_attr >> 16) and is_log_name(path):
                     tally.is_worth_a_row = True
@@ -198,6 +193,7 @@ class ArchiveWalk:
 
     def _seven_zip(self, file: BinaryIO, place: str, depth: int, tally: _Tally) -> Walk:
         for path, member, reason in seven_zip_members(file, self._password):
+            self._count_member()
             if member is None:
                 tally.is_worth_a_row = True
                 yield refused(place, shown_name(path), reason)
@@ -206,11 +202,16 @@ class ArchiveWalk:
             yield from self._look(place, shown_name(path), stream, None, depth, tally)
 
     def _tar(self, file: BinaryIO, place: str, depth: int, tally: _Tally) -> Walk:
-        with tarfile.open(fileobj=file, mode="r|", tarinfo=_TarInfo, errors="surrogateescape") as archive:
+        with open_tar(file) as archive:
             for info in archive:
+                self._count_member()
                 archive.members = []  # type: ignore[attr-defined]  # not in the stubs; it would keep them all
                 path = shown_name(info.name)
                 if info.isdir():
+                    continue
+                if info.issparse():
+                    tally.is_worth_a_row = True
+                    yield refused(place, path, "a sparse file in a tar: not read, take it out of there first")
                     continue
                 if not info.isfile():
                     if is_log_name(path):
@@ -227,39 +228,26 @@ class ArchiveWalk:
 
     def _compressed(self, file: BinaryIO, kind: ContainerKind, place: str, depth: int, tally: _Tally) -> Walk:
         own = Ratio(0)
-        opened = _OPENERS[kind](cast("BinaryIO", Counting(file, own)))
-        stream = Forward(cast("BinaryIO", opened), _ERRORS, own, self._total)
+        opened = open_compressed(cast("BinaryIO", Counting(file, own)), kind)
+        stream = Forward(opened, _ERRORS, own, self._total)
         if container_kind(stream.peek_head(HEAD_BYTES), None) == "tar":
             yield from self._tar(cast("BinaryIO", stream), place, depth, tally)
             return
+        self._count_member()
         name = PurePosixPath(place.rpartition("!")[2]).stem
         member = Forward(cast("BinaryIO", stream), (), Ratio(None, LOG_BYTES))
         yield from self._look(place, name, member, None, depth, tally)
 
 
-class _TarInfo(tarfile.TarInfo):
-    """Refuses names of megabytes, which tarfile reads into memory."""
-
-    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        if not (self.isfile() or self.isdir()) and self.size > _MOST_NAME_BYTES:
-            raise MemberError("refused: a name or an attribute of more than 1 MiB")
-        return cast("tarfile.TarInfo", super()._proc_member(archive))  # type: ignore[misc]  # not in the stubs
-
-
 def _refuse_large_directory(file: BinaryIO) -> None:
-    """By what the end of the file says: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.14 to 16."""
-    end = file.seek(0, 2)
-    file.seek(max(0, end - (22 + 65535 + 20)))
-    tail = file.read()
-    at = tail.rfind(b"PK\x05\x06")
-    if at == -1 or len(tail) - at < 22:
+    """By what the end of the file says, as pyzipper reads it, which then takes so many bytes into memory.
+
+    https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.14 to 16.
+    """
+    end = pyzipper.zipfile._EndRecData(file)
+    if end is None:
         raise MemberError("unreadable: a zip whose list of members is cut off or overwritten")
-    size = struct.unpack_from("<I", tail, at + 12)[0]
-    if size == 0xFFFFFFFF and tail[at - 20 : at - 16] == b"PK\x06\x07":
-        file.seek(struct.unpack_from("<Q", tail, at - 12)[0])
-        record = file.read(56)
-        size = struct.unpack_from("<Q", record, 40)[0] if record.startswith(b"PK\x06\x06") else 0
-    if size > DIRECTORY_BYTES:
+    if end[pyzipper.zipfile._ECD_SIZE] > DIRECTORY_BYTES:
         raise MemberError(f"refused: its list of members has more than {DIRECTORY_BYTES >> 20} MiB")
     file.seek(0)
 

@@ -40,6 +40,6 @@ def is_log_name(path: str) -> bool:
 
 
 def shown_name(name: str) -> str:
-    """A member's path as text: control characters, and bytes that no character was made of, as \\xNN."""
+    """A member's path as text: control characters, and bytes that no character was made of, as \\xNN; never empty."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text) or "(no name)"

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import pyqcow
 import pyvhdi
 import pyvshadow
+from dfvfs.analyzer import analyzer
 from dfvfs.helpers import volume_scanner
 from dfvfs.lib import definitions, errors
+from dfvfs.path import factory
 from dfvfs.resolver import context, resolver
 
 from evtxhunt.chunk import FILE_MAGIC
@@ -17,9 +20,19 @@ from evtxhunt.containers.limits import LOG_BYTES, Forward, MemberError, Ratio, r
 from evtxhunt.model import place_in
 
 # The libraries below dfvfs raise OSError for damaged images, and the rest where they trust what they read.
-_ERRORS = (errors.Error, OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
+_ERRORS = (
+    errors.Error,
+    OSError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    struct.error,
+)
 _DEPTH = 256  # of folders
-_MOST_NAME_BYTES = 4096
+_MOST_PARENTS = 64  # of an image, one the difference to the other; virtual machines have them by their snapshots
 # https://github.com/libyal/libvshadow/blob/main/documentation/Volume%20Shadow%20Snapshot%20(VSS)%20format.asciidoc
 _VSS_OFFSET = 0x1E00
 _VSS_MAGIC = bytes.fromhex("6b87083876c1484eb7ae04046e6cc752")
@@ -54,24 +67,42 @@ def walk_image(path: Path, place: str) -> Walk:
 def _refuse_parts_elsewhere(path: Path) -> None:
     """An image may be the difference to another one, and a hostile one may name any file of this computer for it.
 
-    Raises MemberError if it names one of another folder, and what the library does. dfvfs itself looks beside the
-    image for the other files of a VMDK, a raw image or an E01.
+    Raises MemberError unless all are in one folder, and what the libraries do. dfvfs itself looks beside the image for
+    the other files of a VMDK, a raw image or an E01.
     """
+    spec = factory.Factory.NewPathSpec(definitions.TYPE_INDICATOR_OS, location=str(path.absolute()))
+    # The parents are opened as the image is, whatever they are.
+    for kind in analyzer.Analyzer.GetStorageMediaImageTypeIndicators(spec):
+        image = path
+        for _ in range(_MOST_PARENTS):
+            parent = _parent_name(image, kind)
+            if not parent:
+                break
+            if "/" in parent or "\\" in parent:
+                raise MemberError(f"refused: it is the difference to an image in another folder, {shown_name(parent)}")
+            image = image.with_name(parent)
+            if not image.is_file():  # dfvfs would read zeros in its place
+                raise MemberError(f"unreadable: it is the difference to an image not beside it, {shown_name(parent)}")
+        else:
+            raise MemberError(f"refused: more than {_MOST_PARENTS} images, each the difference to the next")
+
+
+def _parent_name(path: Path, kind: str) -> str:
+    """The name under which dfvfs looks for the image that this one is the difference to, or none."""
     with path.open("rb") as file:
-        head = file.read(20)
-        other = ""
-        if head.startswith(b"QFI\xfb"):  # https://www.qemu.org/docs/master/interop/qcow2.html
-            offset, size = struct.unpack_from(">QI", head, 8)
-            file.seek(offset)
-            other = file.read(min(size, _MOST_NAME_BYTES)).decode("utf-8", "replace") if offset else ""
-        elif head.startswith((b"conectix", b"vhdxfile")):
-            image = pyvhdi.file()
-            image.open_file_object(file)
-            # dfvfs takes what is behind the last backslash.
-            other = (image.parent_filename or "").rpartition("\\")[2]
-            image.close()
-    if "/" in other:
-        raise MemberError(f"refused: it is the difference to an image in another folder, {shown_name(other)}")
+        if kind == definitions.TYPE_INDICATOR_QCOW:
+            qcow = pyqcow.file()
+            qcow.open_file_object(file)
+            name = qcow.backing_filename
+            qcow.close()
+        elif kind == definitions.TYPE_INDICATOR_VHDI:
+            vhdi = pyvhdi.file()
+            vhdi.open_file_object(file)
+            name = vhdi.parent_filename.rpartition("\\")[2] if vhdi.parent_identifier else None
+            vhdi.close()
+        else:
+            name = None
+    return cast("str", name or "")
 
 
 class _ImageWalk:

@@ -10,9 +10,10 @@ LOG_BYTES = 64 << 30
 # Beyond so many bytes a ratio of unpacked to packed counts that no log has; a log of zeros has 1,030 by deflate.
 _RATIO = 1000
 _RATIO_BYTES = 256 << 20
-DIRECTORY_BYTES = 256 << 20  # of a zip's list of members, which is held in memory several times over
+DIRECTORY_BYTES = 64 << 20  # of a zip's list of members, which is held in memory several times over
 READ_BYTES = 64 << 10  # at a time: what a library loses with an error
 ZIP_READ_BYTES = 4 << 10  # which gives no last block if a checksum is wrong
+XZ_MEMORY = 128 << 20  # to unpack it; as xz -9 makes it, it takes 65
 SPOOL_MEMORY = 32 << 20
 SPOOL_BYTES = 128 << 30
 

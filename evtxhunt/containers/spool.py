@@ -5,7 +5,7 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import IO, BinaryIO, cast
@@ -64,6 +64,11 @@ class Spool:
             self._in_memory -= size if memory else 0
             self._held -= size
 
+    def move_to_disk(self, size: int) -> None:
+        """What was reserved in memory is so on the disk."""
+        with self._lock:
+            self._in_memory -= size
+
     def new_file(self) -> IO[bytes]:
         """Raises OSError."""
         return tempfile.TemporaryFile(dir=self._folder, prefix=".evtxhunt-")  # closed by its Spooled
@@ -102,6 +107,7 @@ class Spooled:
         self._digest.update(block)
         try:
             self._file.write(block)
+            self._file.flush()  # whoever reads it could not say that the disk is full
         except OSError as error:
             raise self._spool.full(error) from error
 
@@ -113,18 +119,24 @@ class Spooled:
     def close(self) -> None:
         """Forgets the bytes."""
         if not self._file.closed:
-            self._file.close()
+            with suppress(OSError):  # of what a full disk did not take
+                self._file.close()
             self._spool.free(self.size, memory=self._is_in_memory)
 
     def _move_to_disk(self) -> None:
-        held = cast("io.BytesIO", self._file).getbuffer()
         try:
             file = self._spool.new_file()
-            file.write(held)
+            try:
+                with cast("io.BytesIO", self._file).getbuffer() as held:
+                    file.write(held)
+                file.flush()
+            except OSError:
+                with suppress(OSError):
+                    file.close()
+                raise
         except OSError as error:
             raise self._spool.full(error) from error
-        self._spool.free(self.size, memory=True)
-        self._spool.reserve(self.size, memory=False)
+        self._spool.move_to_disk(self.size)
         self._file, self._is_in_memory = file, False
 
 

@@ -8,6 +8,7 @@ from evtxhunt.containers.limits import reason_of
 from evtxhunt.containers.spool import Spool
 from evtxhunt.recognise import ContainerKind
 
+_EXTRA = {"dfvfs", "pyqcow", "pyvhdi", "pyvshadow"}
 NO_EXTRA = "a disk image: install evtxhunt[images] to read it"
 
 
@@ -21,7 +22,7 @@ def walk_container(path: Path, kind: ContainerKind, place: str, spool: Spool, pa
         try:
             from evtxhunt.containers.images import walk_image
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] != "dfvfs":
+            if (error.name or "").partition(".")[0] not in _EXTRA:
                 raise
             yield refused(place, "", NO_EXTRA)
             return

@@ -118,8 +118,9 @@ def _newest_computers(
 def host_label(name: str) -> str:
     """The host as the name of an archive or image says it."""
     label = _SUFFIXES.sub("", name) or name
-    collection = _COLLECTION.fullmatch(label)
-    return collection[1] if collection else label
+    if collection := _COLLECTION.fullmatch(label):
+        label = collection[1]
+    return name if label in (".", "..") else label  # which are no names: ..zip
 
 
 def _as_unpacked(candidate: LogCandidate, found: FoundLog) -> Path:

@@ -34,11 +34,11 @@ def cache_key(files: Sequence[RuleFile], placeholders: Mapping[str, tuple[str, .
     found = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         found.update(path.read_bytes())
-    parts = [version("evtxhunt"), version("pysigma"), version("pyyaml")]
+    parts: list[str | list[str]] = [version("evtxhunt"), version("pysigma"), version("pyyaml")]
     for file in files:
         parts += [file.name, file.shown, file.problem, hashlib.sha256(file.content or b"").hexdigest()]
     for name, values in sorted(placeholders.items()):
-        parts += [name, *values]
+        parts.append([name, *values])
     found.update(json.dumps(parts).encode())
     return found.hexdigest()
 

@@ -1,5 +1,7 @@
 """Where rule files are: folders, single files, and zips, of which each member is read in memory."""
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,6 +16,18 @@ _SUFFIXES = (".yml", ".yaml")
 _MOST_FILE_BYTES = 1_000_000
 _MOST_FILES = 50_000
 _MOST_BYTES = 256_000_000
+# What zipfile raises for damaged data.
+_ZIP_ERRORS = (
+    OSError,
+    EOFError,
+    RuntimeError,  # encrypted; NotImplementedError is one: packed by what Python lacks
+    ValueError,  # UnicodeDecodeError is one, of a name
+    LookupError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +58,7 @@ def rule_files(paths: Sequence[Path]) -> Iterator[RuleFile]:
                 raise RulesError(
                     f"{path}: more than {_MOST_FILES:,} files or {_MOST_BYTES:,} bytes; give --rules a smaller folder"
                 )
-            yield file
+            yield _with_text(file)
 
 
 def zipped_files(archive: BinaryIO, shown: str) -> Iterator[RuleFile]:
@@ -88,11 +102,16 @@ def _read_zip(source: Path | BinaryIO, origin: str) -> Iterator[RuleFile]:
                 try:
                     with archive.open(member) as file:
                         yield _checked(member.filename, shown, file.read(_MOST_FILE_BYTES + 1))
-                except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-                    # The last two: encrypted, or packed by a method that Python lacks.
+                except _ZIP_ERRORS as error:
                     yield RuleFile(member.filename, shown, None, f"cannot be read: {error}")
-    except (OSError, zipfile.BadZipFile) as error:
+    except _ZIP_ERRORS as error:
         raise RulesError(f"{origin}: the zip cannot be read: {error}; fetch it again") from error
+
+
+def _with_text(file: RuleFile) -> RuleFile:
+    """A name that is not UTF-8 could be in no case: it becomes one that could, and the file's problem."""
+    name, shown = (text.encode("utf-8", "backslashreplace").decode() for text in (file.name, file.shown))
+    return file if shown == file.shown else RuleFile(name, shown, None, "its path is not UTF-8: rename it")
 
 
 def _checked(name: str, shown: str, content: bytes) -> RuleFile:

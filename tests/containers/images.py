@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,6 +58,36 @@ def write_disk(disk: Path, volume: Path, label: str = "dos") -> Path:
         file.seek(_PARTITION_START)
         file.write(data)
     return disk
+
+
+def difference_to(parent: str, base: Path, image: Path) -> Path:
+    """A VHD that grows, which has nothing in it but that it is the difference to `base` under that name; returned.
+
+    https://learn.microsoft.com/windows/win32/vstor/about-vhd; qemu-img makes none of these.
+    """
+    data = bytearray(base.read_bytes())
+    footer = data[-512:]
+    (header,) = struct.unpack_from(">Q", footer, 16)
+    (table,) = struct.unpack_from(">Q", data, header + 16)
+    (entries,) = struct.unpack_from(">I", data, header + 28)
+    del data[table + entries * 4 :]
+    data[table:] = b"\xff" * (len(data) - table)
+    data += bytes(-len(data) % 512)
+    name = parent.encode("utf-16-be")
+    data[header + 40 : header + 56] = footer[68:84]  # the identifier of the base
+    data[header + 64 : header + 64 + len(name)] = name
+    _put_checksum(data, header, 1024, 36)
+    struct.pack_into(">I", footer, 60, 4)
+    footer[68:84] = bytes(range(16))
+    _put_checksum(footer, 0, 512, 64)
+    data[:512] = footer
+    image.write_bytes(data + footer)
+    return image
+
+
+def _put_checksum(data: bytearray, start: int, size: int, offset: int) -> None:
+    struct.pack_into(">I", data, start + offset, 0)
+    struct.pack_into(">I", data, start + offset, ~sum(data[start : start + size]) & 0xFFFFFFFF)
 
 
 def _search_path() -> str:

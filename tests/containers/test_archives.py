@@ -216,6 +216,16 @@ def test_hosts_are_named_by_folders_in_an_archive_and_by_archives_in_a_folder(tm
     assert rows(tmp_path / "many.duckdb", "SELECT host FROM source_file ORDER BY 1") == [("DC1",), ("WS07",)]
 
 
+@pytest.mark.parametrize("name", ["..zip", "...zip", "Collection-.-2026-05-01T12_00_00Z.zip"])
+def test_archive_whose_host_would_be_a_folder_up_is_named_as_it_is(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    (folder / name).write_bytes(zip_of({"Security.evtx": make_log(2, "DC1.example.test")}))
+    (folder / "WS07.zip").write_bytes(zip_of({"Security.evtx": make_log(2, "WS07.example.test")}))
+    ingest([folder], tmp_path / "case.duckdb")
+    assert rows(tmp_path / "case.duckdb", "SELECT host FROM source_file ORDER BY host = 'WS07'") == [(name,), ("WS07",)]
+
+
 def test_verify_hashes_members_again_and_names_what_changed(tmp_path: Path) -> None:
     archive = tmp_path / "a!b.zip"
     kept, other = make_log(2), make_log(3)

@@ -6,6 +6,7 @@ import os
 import random
 import resource
 import signal
+import struct
 import subprocess
 import sys
 import tarfile
@@ -17,6 +18,7 @@ import py7zr
 import pytest
 
 from evtxhunt.containers import archives, limits
+from evtxhunt.containers.spool import Spool
 from evtxhunt.errors import CaseError
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.verify import verify
@@ -135,6 +137,55 @@ def test_archive_of_too_many_members_is_given_up_with_a_word(tmp_path: Path, mon
     }
 
 
+def test_members_that_cannot_be_opened_count_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MEMBERS", 3)
+    data = zip_of({f"{number}.evtx": make_log(1) for number in range(6)}).replace(b"PK\x03\x04", b"XX\x03\x04")
+    _, case = ingest_bytes(tmp_path, "a.zip", b"PK\x03\x04" + data[4:])
+    reasons = list(skipped(case).values())
+    assert (len(paths(case)), len(reasons)) == (1, 3)
+    assert reasons[0] == "refused: more than 3 members; the rest is not looked at"
+
+
+@pytest.mark.parametrize("is_said", [False, True])
+def test_list_of_members_is_as_large_as_zip64_says(
+    is_said: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "DIRECTORY_BYTES", 1000)
+    data = zip_of({f"{number}.evtx": b"" for number in range(100)})
+    at = data.rindex(b"PK\x05\x06")
+    size, offset = struct.unpack_from("<II", data, at + 12)
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, 100, 100, size, offset)
+    # A reader that follows the locator would find no record there.
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, at if is_said else 0, 1)
+    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 100, 100, 0xFFFFFFFF if is_said else 46, 0, 0)
+    _, case = ingest_bytes(tmp_path, "a.zip", data[:at] + record + locator + end)
+    assert skipped(case) == {str(tmp_path / "a.zip"): "refused: its list of members has more than 0 MiB"}
+
+
+@pytest.mark.parametrize("name", ["", "\0.evtx"])
+def test_zip_member_without_a_name_is_read_and_so_are_the_others(name: str, tmp_path: Path) -> None:
+    placeholder = "?" * max(1, len(name))
+    data = zip_of({placeholder: make_log(3), "a.evtx": make_log(2)})
+    data = data.replace(placeholder.encode(), name.encode()) if name else _without_name(data, b"?")
+    _, case = ingest_bytes(tmp_path, "a.zip", data)
+    assert paths(case) == sorted(["a.evtx", "\\x00.evtx" if name else "(no name)"])
+    assert skipped(case) == {}
+
+
+def _without_name(data: bytes, name: bytes) -> bytes:
+    """The zip's only member of this name of one byte has none, in its header and in the list of members."""
+    changed = bytearray(data)
+    listed, local = data.rindex(name), data.index(name)
+    changed[listed - 18 : listed - 16] = changed[local - 4 : local - 2] = bytes(2)
+    del changed[listed]
+    end = changed.rindex(b"PK\x05\x06")
+    (size,) = struct.unpack_from("<I", changed, end + 12)
+    struct.pack_into("<I", changed, end + 12, size - 1)
+    # In front of the content the byte that was the name is now a field of which nothing is known.
+    struct.pack_into("<H", changed, local - 2, 1)
+    return bytes(changed)
+
+
 def test_zip_whose_list_of_members_is_huge_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "DIRECTORY_BYTES", 1 << 20)
     data = zip_of({f"{number:05}{'x' * 60}": b"" for number in range(10_000)})
@@ -200,6 +251,29 @@ def test_random_damage_to_archives_is_a_row_and_never_an_error(tmp_path: Path) -
     ((logs,),) = rows(case, "SELECT count(*) FROM source_file")
     assert logs > 60, "of 84 archives with three logs each"
     assert len([item for item in summary.skipped if "unreadable" in item.reason]) > 42
+
+
+@pytest.mark.parametrize("limit", [0, 4 << 20, 8 << 20])
+def test_spool_that_a_full_disk_ends_gives_everything_back(
+    limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the move out of memory, after it, and in the last bytes, which a file would hold back."""
+    monkeypatch.setattr("evtxhunt.containers.spool.SPOOL_MEMORY", 2 << 20)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    spool = Spool(tmp_path)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        with pytest.raises(CaseError, match="cannot hold what is read from a container: File too large; make room"):
+            spool.take(io.BytesIO(bytes((8 << 20) + 3)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert (spool._held, spool._in_memory) == (0, 0)
+    gone = Spool(tmp_path / "gone")
+    with pytest.raises(CaseError, match="gone: cannot hold what is read from a container: No such file or directory"):
+        gone.take(io.BytesIO(bytes(3 << 20)))
+    assert (gone._held, gone._in_memory) == (0, 0)
 
 
 def test_full_disk_under_the_spool_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.verify import verify
 from samples.evtx_writer import build_log
 from tests.containers.cases import content, demo_logs, skipped
-from tests.containers.images import need_tools, put_files, run, write_disk, write_ntfs
+from tests.containers.images import difference_to, need_tools, put_files, run, write_disk, write_ntfs
 from tests.containers.shadow import with_shadow_copy
 from tests.logs import make_log, make_records, rows
 
@@ -185,14 +185,70 @@ def test_difference_to_an_image_is_read_beside_it_and_refused_elsewhere(disk: Pa
     }
 
 
+def test_difference_to_a_difference_in_another_folder_is_refused(disk: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    make_image("qcow2", disk, tmp_path)
+    run("qemu-img", "create", "-f", "qcow2", "-F", "qcow2", "-b", "../disk.qcow2", folder / "between.qcow2")
+    run("qemu-img", "create", "-f", "qcow2", "-F", "qcow2", "-b", "between.qcow2", folder / "top.qcow2")
+    case = tmp_path / "case.duckdb"
+    assert ingest([folder / "top.qcow2"], case).read_files == 0
+    reason = "refused: it is the difference to an image in another folder, ../disk.qcow2"
+    assert skipped(case) == {str(folder / "top.qcow2"): reason}
+
+
+def test_difference_to_an_image_that_is_gone_or_to_itself_is_named(disk: Path, tmp_path: Path) -> None:
+    make_image("qcow2", disk, tmp_path)
+    top, circle = tmp_path / "top.qcow2", tmp_path / "circle.qcow2"
+    run("qemu-img", "create", "-f", "qcow2", "-F", "qcow2", "-b", "disk.qcow2", top)
+    run("qemu-img", "create", "-f", "qcow2", "-u", "-F", "qcow2", "-b", circle.name, circle, "8M")
+    (tmp_path / "disk.qcow2").unlink()
+    case = tmp_path / "case.duckdb"
+    assert ingest([top, circle], case).read_files == 0
+    assert skipped(case) == {
+        str(top): "unreadable: it is the difference to an image not beside it, disk.qcow2",
+        str(circle): "refused: more than 64 images, each the difference to the next",
+    }
+
+
+@pytest.mark.parametrize("is_boot_sector", [False, True])
+def test_vhd_of_another_folder_is_refused_by_its_footer_too(is_boot_sector: bool, disk: Path, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    make_image("vpc", disk, tmp_path).rename(tmp_path / "base.vhd")
+    image = difference_to("C:\\vm\\../base.vhd", tmp_path / "base.vhd", tmp_path / "folder" / "top.vhd")
+    if is_boot_sector:
+        data = image.read_bytes()
+        boot = bytes(3) + b"NTFS    " + bytes(499) + b"\x55\xaa"
+        image.write_bytes(boot + data[512:-512] + bytes(1 << 20) + data[-512:])
+    case = tmp_path / "case.duckdb"
+    assert ingest([image], case).read_files == 0
+    assert skipped(case) == {
+        str(image): "refused: it is the difference to an image in another folder, ../base.vhd",
+    }
+    beside = difference_to("C:\\vm\\base.vhd", tmp_path / "base.vhd", tmp_path / "top.vhd")
+    assert ingest([beside], tmp_path / "beside.duckdb").read_files == 25
+
+
+@pytest.mark.parametrize(
+    "data", [b"QFI\xfb", b"QFI\xfb\0\0\0\3", b"conectix", b"vhdxfile", b"# Disk DescriptorFile", b"KDMV"]
+)
+def test_image_that_is_cut_off_in_its_header_is_named(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "image").write_bytes(data)
+    (tmp_path / "b.evtx").write_bytes(make_log(2))
+    case = tmp_path / "case.duckdb"
+    assert ingest([tmp_path], case).events == 2
+    assert list(skipped(case)) == [str(tmp_path / "image")]
+
+
 def test_without_the_extra_an_image_is_named_with_what_to_install(
     disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "dfvfs"]:
+    extra = ("dfvfs", "pyqcow", "pyvhdi", "pyvshadow")
+    for name in [name for name in sys.modules if name.partition(".")[0] in extra]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, "evtxhunt.containers.images", raising=False)
-    monkeypatch.setitem(sys.modules, "dfvfs", None)
-    monkeypatch.setitem(sys.modules, "dfvfs.helpers", None)
+    for name in (*extra, "dfvfs.helpers"):
+        monkeypatch.setitem(sys.modules, name, None)
     case = tmp_path / "case.duckdb"
     ingest([disk], case)
     assert skipped(case) == {str(disk): "a disk image: install evtxhunt[images] to read it"}

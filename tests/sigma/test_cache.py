@@ -112,6 +112,11 @@ def test_a_changed_file_is_read_again(options: RuleOptions, tmp_path: Path) -> N
     assert "W" in {item.header.title for item in load_rule_set(filled).rules}
 
 
+def test_values_that_move_to_another_placeholder_make_another_key() -> None:
+    keys = {cache_key((), {"a": ("b", "c", "d")}), cache_key((), {"a": ("b",), "c": ("d",)}), cache_key((), {})}
+    assert len(keys) == 3
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 

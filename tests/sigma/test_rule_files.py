@@ -1,5 +1,6 @@
 """Rule files: what is read, what is refused with its file and line, and what hostile files cannot do."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -267,6 +268,46 @@ def test_damaged_members_and_zips_are_named(tmp_path: Path) -> None:
     path.write_bytes(content.replace(b"title: Good", b"title: Evil"))
     [problem] = problems(load_rules([path], {}), tmp_path)
     assert problem == "rules.zip/a.yml:1: cannot be read: Bad CRC-32 for file 'a.yml'"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_damaged_by_any_method_is_named_and_the_others_are_read(method: int, tmp_path: Path) -> None:
+    path = tmp_path / "rules.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.yml", GOOD * 50)
+        archive.writestr("b.yml", GOOD)
+    content = bytearray(path.read_bytes())
+    for at in range(50, 65):
+        content[at] ^= 0xFF
+    path.write_bytes(content)
+    loaded = load_rules([path], {})
+    [problem] = problems(loaded, tmp_path)
+    assert problem.startswith("rules.zip/a.yml:1: cannot be read: ")
+    assert [item.header.file for item in loaded.rules] == ["b.yml"]
+
+
+def test_zips_whose_list_of_members_cannot_be_read_are_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "rules.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ä.yml", GOOD)
+    content = path.read_bytes()
+    path.write_bytes(content.replace("ä".encode(), b"\xff\xfe"))
+    with pytest.raises(RulesError, match=r"rules.zip: the zip cannot be read: 'utf-8' codec .*; fetch it again"):
+        load_rules([path], {})
+    data = bytearray(content)
+    data[data.index(b"PK\x01\x02") + 6] = 99
+    path.write_bytes(data)
+    with pytest.raises(RulesError, match=r"rules.zip: the zip cannot be read: zip file version 9.9; fetch it again"):
+        load_rules([path], {})
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere every name is text")
+def test_a_file_whose_name_is_no_utf_8_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    for name in (os.fsdecode(b"\xff.yml"), "\\udcff.yml", "a.yml"):
+        (tmp_path / name).write_text(GOOD)
+    loaded = load_rules([tmp_path], {})
+    assert problems(loaded, tmp_path) == ["\\udcff.yml:1: its path is not UTF-8: rename it"]
+    assert [item.header.file for item in loaded.rules] == ["\\udcff.yml", "a.yml"]
 
 
 def test_a_path_that_is_not_there_is_one_line(tmp_path: Path) -> None:
