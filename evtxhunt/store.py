@@ -54,6 +54,7 @@ class CaseStore:
     def __init__(self, path: Path, memory_limit: str, version: str) -> None:
         """Opens the case at `path`, or makes it. Raises CaseError if it is foreign, locked or newer."""
         self.path = path
+        self._is_in_transaction = False
         self.connection = attach_case(path, memory_limit)
         # Twice the speed of an ingest; every query of ours that shows rows orders them.
         self.connection.execute("SET preserve_insertion_order = false")
@@ -74,8 +75,15 @@ class CaseStore:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is written inside is there as a whole or, after any exception, not at all."""
+        """What is written inside is there as a whole or, after any exception, not at all.
+
+        One within another is a part of that.
+        """
+        if self._is_in_transaction:
+            yield
+            return
         self.connection.begin()
+        self._is_in_transaction = True
         try:
             yield
             self.connection.commit()
@@ -84,6 +92,8 @@ class CaseStore:
             with suppress(duckdb.Error):
                 self.connection.rollback()
             raise
+        finally:
+            self._is_in_transaction = False
 
     def begin_run(self, command: str, arguments: Mapping[str, object], versions: Mapping[str, str]) -> int:
         """Notes in the manifest that a command begins; returns its run_id."""
@@ -131,13 +141,12 @@ class CaseStore:
 
     def next_ids(self) -> tuple[int, int]:
         """The next free source_file_id and event_key, both from 1."""
-        row = self.connection.execute(
+        ((next_id, next_key),) = self.connection.execute(
             # Each rendered record took a key; those that became copies are no longer in `event`.
             "SELECT coalesce(max(source_file_id), 0) + 1,"
             f" coalesce(sum({_RENDERED}) FILTER (copy_of IS NULL), 0)::BIGINT + 1 FROM source_file"
-        ).fetchone()
-        assert row is not None  # aggregates always give one row
-        return int(row[0]), int(row[1])
+        ).fetchall()
+        return int(next_id), int(next_key)
 
     def append_events(self, batches: Iterator[pa.RecordBatch]) -> None:
         """Inserts a stream of EVENT_STREAM_SCHEMA batches; part of the caller's transaction.

@@ -179,15 +179,17 @@ def ingest(
 def add_staged(store: CaseStore, stages: Sequence[Stage]) -> None:
     """Takes collections that were read into `open_staging` into the case, in their order, as `ingest` of each would.
 
-    Logs that the case has already are left out. Raises duckdb.InvalidInputException if a text is no JSON.
+    Logs that the case has already are left out. Raises duckdb.InvalidInputException if a text is no JSON; the case then
+    is as it was.
     """
     state = _Ingest(False, FastParser(), SilentProgress())
-    for load in _one_ahead(_staged_loads(store, stages)):
-        _load(store, load, state)
-    for stage in stages:
-        run_id = store.begin_run("ingest", stage.arguments, stage.versions)
-        store.replace_skipped(stage.skipped, stage.ingested_paths, stage.opened_paths)
-        store.end_run(run_id)
+    with store.transaction():
+        for load in _one_ahead(_staged_loads(store, stages)):
+            _insert(store, load, state)
+        for stage in stages:
+            run_id = store.begin_run("ingest", stage.arguments, stage.versions)
+            store.replace_skipped(stage.skipped, stage.ingested_paths, stage.opened_paths)
+            store.end_run(run_id)
 
 
 def _staged_loads(store: CaseStore, stages: Iterable[Stage]) -> Iterator[list[_Work]]:
