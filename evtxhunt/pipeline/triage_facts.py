@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 
 from evtxhunt import __version__
+from evtxhunt.discover import is_harmless
 from evtxhunt.model import LEVELS
 from evtxhunt.pipeline.shelf import could_be_evidence, file_name
 from evtxhunt.pipeline.triage_score import TELLING_CHANNELS, score_parts
@@ -178,7 +179,8 @@ def _place(paths: Iterable[str], collections: Sequence[str]) -> list[str | None]
     found: list[str | None] = []
     for path in paths:
         # What stands between an archive and the name inside it may be another sign than that between folders.
-        heads = [path, *(path[:end] for end, sign in enumerate(path) if sign in "/\\!:>#|")]
+        # The longest comes first, for a collection's own name may have such signs too.
+        heads = [path, *(path[:end] for end in range(len(path) - 1, 0, -1) if path[end] in "/\\!:>#|")]
         found.append(next((head for head in heads if head in known), None))
     return found
 
@@ -226,7 +228,7 @@ def _collections(
 def _state(
     path: str, logs: Sequence[tuple[Any, ...]], skipped: Sequence[tuple[str, str]]
 ) -> tuple[CollectionState, str | None, str | None]:
-    unreadable = [reason for _, reason in skipped if not reason.startswith(("empty", "not an event", "the same file"))]
+    unreadable = [reason for _, reason in skipped if not is_harmless(reason)]
     if not logs:
         reason = unreadable[0] if unreadable else "no event log in it" if not skipped else None
         if reason is None:

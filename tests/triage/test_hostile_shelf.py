@@ -89,6 +89,7 @@ def test_file_names_are_safe_and_differ() -> None:
         assert file_name(name) != name
         assert not set(file_name(name)) - set("abcdefghijklmnopqrstuvwxyz0123456789._-")
     assert len({file_name(name) for name in ("a/b", "a\\b", "a:b", "a_b")}) == 4
+    assert file_name(file_name("büro-pc")) != file_name("büro-pc")  # a computer that is called so
 
 
 def test_runaway_collection_is_stopped_and_the_rest_goes_on(tmp_path: Path) -> None:

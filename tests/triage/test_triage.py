@@ -2,7 +2,9 @@
 
 import csv
 import json
+import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -205,6 +207,32 @@ def test_bad_collections_are_told_and_stop_no_other(tmp_path: Path) -> None:
     }
     assert f"INCOMPLETE {shelf}/cut: 1 damaged logs" in result.stderr
     assert set(hosts(output)) == {"A", "C", "Z"}
+
+
+def test_what_leaves_nothing_unread_makes_no_collection_incomplete(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    write_log(shelf, "WS01/s.evtx", "A")
+    write_log(shelf, "WS01#2/s.evtx", "B", 3)  # as a shelf's second collection of a host may be called
+    shutil.copy(shelf / "WS01" / "s.evtx", shelf / "WS01" / "same.evtx")
+    for name in ("disk.E02", "WS01/part.E02"):
+        (shelf / name).write_bytes(b"EVF\x09\x0d\x0a\xff\x00\x01\x02\x00")
+    (shelf / "WS01" / "part.E01").write_bytes(b"no image at all")
+    with zipfile.ZipFile(shelf / "WS01!old.zip", "w") as archive:
+        archive.writestr("s.evtx", make_log(4, "C"))
+        archive.writestr("uploads.csv", "a")
+    result = triage(shelf, output)
+    assert states(output) == {
+        "WS01": ("complete", None),
+        "WS01!old.zip": ("complete", None),
+        "WS01#2": ("complete", None),
+        "disk.E02": ("no logs", "a part of a disk image, whose first part is not beside it"),
+    }
+    assert hosts(output) == {"A": ["WS01"], "B": ["WS01#2"], "C": ["WS01!old.zip"]}
+    assert result.returncode == 4
+    (shelf / "disk.E01").write_bytes(b"no image at all")
+    assert triage(shelf, output, "--reread").returncode == 4
+    assert states(output)["disk.E02"] == ("no evidence", "a part of a disk image, read with the first one")
+    assert states(output)["disk.E01"] == ("no logs", "not an event log")
 
 
 def test_quiet_hosts_are_told_from_hosts_that_were_not_logged(tmp_path: Path) -> None:
