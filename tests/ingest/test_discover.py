@@ -1,15 +1,17 @@
 """What counts as an event log, and that nothing below a path is passed over in silence."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from evtxhunt.discover import discover_files, is_harmless, name_hosts
 from evtxhunt.errors import EvtxhuntError
-from evtxhunt.model import LogCandidate
+from evtxhunt.model import LogCandidate, SkippedFile
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.shelf import find_collections
+from evtxhunt.store import open_store
 from tests.logs import make_log, rows
 
 
@@ -139,6 +141,30 @@ def test_a_file_that_became_readable_is_no_longer_named_as_skipped(tmp_path: Pat
     ingest([log.parent], case)
     assert rows(case, "SELECT reason FROM skipped_file") == []
     assert rows(case, "SELECT count(*) FROM event") == [(1,)]
+
+
+def test_skipped_files_are_renewed_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    def item(name: str, reason: str) -> tuple[SkippedFile, str]:
+        return SkippedFile(Path(name), reason, None), name
+
+    def interrupted() -> Iterator[tuple[SkippedFile, str]]:
+        yield item("/b.zip", "unreadable: later")
+        raise KeyboardInterrupt
+
+    case = tmp_path / "case.duckdb"
+    with open_store(case, "512MB", "test") as store:
+        store.replace_skipped([item("/a", "empty"), item("/b.zip!x", "empty"), item("/c", "empty")], [], [])
+        with pytest.raises(KeyboardInterrupt):
+            store.replace_skipped(interrupted(), ["/a"], ["/b.zip"])
+    assert rows(case, "SELECT path FROM skipped_file ORDER BY path") == [("/a",), ("/b.zip!x",), ("/c",)]
+    with open_store(case, "512MB", "test") as store:
+        again = [item("/c", "first"), item("/b.zip", "damaged: \udcff"), item("/c", "last"), item("/b.zip!x", "too")]
+        store.replace_skipped(again, ["/a"], ["/b.zip"])
+    assert rows(case, "SELECT path, reason FROM skipped_file ORDER BY path") == [
+        ("/b.zip", "damaged: \\udcff"),
+        ("/b.zip!x", "too"),
+        ("/c", "last"),
+    ]
 
 
 def candidate(path: str, root: str = "/evidence") -> LogCandidate:
