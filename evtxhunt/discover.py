@@ -1,5 +1,6 @@
 """Finds event logs and containers below the given paths by their first bytes, and hashes logs."""
 
+import errno
 import hashlib
 import os
 import re
@@ -28,7 +29,7 @@ def discover_files(paths: Sequence[Path]) -> tuple[list[LogCandidate], list[Skip
         if not root.exists():
             raise EvtxhuntError(f"{given}: no such file or folder; give the evidence's path")
         for path in _walk(root, skipped):
-            resolved = path.resolve()
+            resolved = follow_links(path)
             if resolved in seen:
                 if seen[resolved] != path:  # else the PATHs overlap
                     skipped.append(SkippedFile(path, f"the same file as {shown_path(seen[resolved])}", None))
@@ -49,7 +50,7 @@ def discover_blobs(paths: Sequence[Path]) -> list[LogCandidate]:
         path = given.absolute()
         try:
             mode = path.stat().st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+            if not is_content(mode):
                 raise EvtxhuntError(f"{given}: can only carve files and block devices; give each file of a folder")
             with path.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
@@ -57,6 +58,35 @@ def discover_blobs(paths: Sequence[Path]) -> list[LogCandidate]:
             raise EvtxhuntError(f"{given}: cannot be carved: {error.strerror}; give the path of a file") from error
         found.setdefault(path.resolve(), LogCandidate(path, size, path, path.name.startswith("."), is_blob=True))
     return sorted(found.values(), key=lambda item: item.path)
+
+
+def is_content(mode: int) -> bool:
+    """Whether a file of this st_mode, as stat(2) has it, can be read to its end: a regular one or a block device."""
+    return stat.S_ISREG(mode) or stat.S_ISBLK(mode)
+
+
+def follow_links(path: Path) -> Path:
+    """Where the path leads; itself, if its links lead to one another for ever."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # RuntimeError: of such links before Python 3.13
+        return path
+
+
+# How the reasons of `_look_at`, and of containers, begin that leave nothing unread.
+_HARMLESS = (
+    "empty",
+    "not an event log",
+    "the same file as ",
+    "a part of a disk image, read with",
+    "members that are no event logs: ",
+    "no event log among its members: ",
+)
+
+
+def is_harmless(reason: str) -> bool:
+    """Whether a SkippedFile's reason says that there is nothing in it to read, or that it is read elsewhere."""
+    return reason.startswith(_HARMLESS)
 
 
 def _walk(root: Path, skipped: list[SkippedFile]) -> Iterator[Path]:
@@ -89,14 +119,19 @@ def _look_at(path: Path, root: Path) -> LogCandidate | SkippedFile:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:
-        return SkippedFile(path, f"unreadable: {error.strerror}", None)
+        is_loop = error.errno == errno.ELOOP
+        return SkippedFile(path, f"unreadable: {'a link that leads to itself' if is_loop else error.strerror}", None)
     is_log = head.startswith(FILE_MAGIC)
     kind = None if is_log else container_kind(head, status.st_size)
     if not is_log and kind is None:
         named_so = ", though named .evtx" if path.suffix.lower() == ".evtx" else ""
         return SkippedFile(path, f"not an event log{named_so}", status.st_size)
     if kind == "image part":
-        return SkippedFile(path, "a part of a disk image, read with the first one", status.st_size)
+        has_first = any(
+            path.with_suffix(suffix).exists() for suffix in (f"{path.suffix[:2] or '.E'}01", ".E01", ".e01")
+        )
+        where = ", read with the first one" if has_first else ", whose first part is not beside it"
+        return SkippedFile(path, f"a part of a disk image{where}", status.st_size)
     inside = path.relative_to(root).parts if path != root else (path.name,)
     return LogCandidate(path, status.st_size, root, any(part.startswith(".") for part in inside), kind=kind)
 

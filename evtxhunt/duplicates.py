@@ -26,13 +26,17 @@ from evtxhunt.model import SeenBefore
 
 _RANK = "list_position(['live', 'rescued', 'slack', 'carved'], origin)"
 
-# Ordinary hosts have one file a log: then this is all the work there is.
+# Ordinary hosts have one file a log: then this is all the work there is. There are copies only if slack alone is new.
 _ADD_SPANS = """
     INSERT INTO record_span
     SELECT source_file_id, computer, channel, min(event_record_id), max(event_record_id), count(*),
         count(DISTINCT event_record_id)
-    FROM event
-    WHERE source_file_id IN ({new}) AND event_record_id > 0 AND computer IS NOT NULL AND channel IS NOT NULL
+    FROM (
+        SELECT source_file_id, computer, channel, event_record_id FROM event WHERE source_file_id IN ({new})
+        UNION ALL
+        SELECT event_copy.source_file_id, computer, channel, event_record_id
+        FROM event_copy JOIN event USING (event_key) WHERE event_copy.source_file_id IN ({new})
+    ) WHERE event_record_id > 0 AND computer IS NOT NULL AND channel IS NOT NULL
     GROUP BY ALL
 """
 _SPANS_TO_LOOK_AT = """

@@ -31,8 +31,8 @@ CREATE TABLE source_file (
     status VARCHAR NOT NULL,            -- 'complete', 'damaged' (see parse_failure), 'copy' (of copy_of)
     copy_of INTEGER,                    -- source_file_id with the same content
     host VARCHAR,                       -- the collection's own label (--host or folder); NULL: by Computer
-    channel VARCHAR,                    -- most frequent one in the file
-    computer VARCHAR,                   -- most frequent one in the file
+    channel VARCHAR,                    -- most frequent one in the file; slack counts if there is nothing else
+    computer VARCHAR,                   -- likewise
     is_hidden BOOLEAN NOT NULL,         -- name or folder begins with a dot
     is_dirty BOOLEAN,                   -- header flag 1: not closed cleanly
     is_full BOOLEAN,                    -- header flag 2: log was full

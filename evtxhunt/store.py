@@ -1,15 +1,12 @@
 """The case database: only owner of its DDL and of what is written to it."""
 
 import json
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import duckdb
@@ -22,9 +19,12 @@ from evtxhunt.event_columns import EVENT_STREAM_SCHEMA, insert_events_sql, writt
 from evtxhunt.finding_rows import finding_batch, run_table
 from evtxhunt.log_model import ChunkAccount, LogAccount, ParseFailure, RecoveredRecord
 from evtxhunt.model import ChannelCount, DetectionRun, RuleRun, SeenBefore, SkippedFile, SourceFile
+from evtxhunt.raising_stream import RaisingStream, interrupting
 from evtxhunt.resources import schema_sql
 
 _RENDERED = "(parsed + rescued + coalesce(slack, 0) + coalesce(carved, 0))"
+
+_SKIPPED_SCHEMA = pa.schema([("path", pa.string()), ("reason", pa.string()), ("size", pa.int64())])
 
 
 @contextmanager
@@ -54,6 +54,7 @@ class CaseStore:
     def __init__(self, path: Path, memory_limit: str, version: str) -> None:
         """Opens the case at `path`, or makes it. Raises CaseError if it is foreign, locked or newer."""
         self.path = path
+        self._is_in_transaction = False
         self.connection = attach_case(path, memory_limit)
         # Twice the speed of an ingest; every query of ours that shows rows orders them.
         self.connection.execute("SET preserve_insertion_order = false")
@@ -74,8 +75,15 @@ class CaseStore:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is written inside is there as a whole or, after any exception, not at all."""
+        """What is written inside is there as a whole or, after any exception, not at all.
+
+        One within another is a part of that.
+        """
+        if self._is_in_transaction:
+            yield
+            return
         self.connection.begin()
+        self._is_in_transaction = True
         try:
             yield
             self.connection.commit()
@@ -84,6 +92,8 @@ class CaseStore:
             with suppress(duckdb.Error):
                 self.connection.rollback()
             raise
+        finally:
+            self._is_in_transaction = False
 
     def begin_run(self, command: str, arguments: Mapping[str, object], versions: Mapping[str, str]) -> int:
         """Notes in the manifest that a command begins; returns its run_id."""
@@ -111,12 +121,13 @@ class CaseStore:
         )
         return {(sha256, is_blob): int(source_file_id) for sha256, is_blob, source_file_id in rows.fetchall()}
 
-    def logs_without_slack(self) -> dict[str, int]:
-        """SHA-256 -> source_file_id of the logs whose free space nobody has looked at."""
+    def logs_without_slack(self) -> dict[str, tuple[int, str | None]]:
+        """SHA-256 -> source_file_id and host of the logs whose free space nobody has looked at."""
         rows = self.connection.execute(
-            "SELECT sha256, source_file_id FROM source_file WHERE copy_of IS NULL AND slack IS NULL AND carved IS NULL"
+            "SELECT sha256, source_file_id, host FROM source_file"
+            " WHERE copy_of IS NULL AND slack IS NULL AND carved IS NULL"
         )
-        return dict(rows.fetchall())
+        return {sha256: (int(source_file_id), host) for sha256, source_file_id, host in rows.fetchall()}
 
     def paths(self) -> dict[int, str]:
         """source_file_id -> path of every log of the case, as `place_in` has it."""
@@ -131,23 +142,22 @@ class CaseStore:
 
     def next_ids(self) -> tuple[int, int]:
         """The next free source_file_id and event_key, both from 1."""
-        row = self.connection.execute(
+        ((next_id, next_key),) = self.connection.execute(
             # Each rendered record took a key; those that became copies are no longer in `event`.
             "SELECT coalesce(max(source_file_id), 0) + 1,"
             f" coalesce(sum({_RENDERED}) FILTER (copy_of IS NULL), 0)::BIGINT + 1 FROM source_file"
-        ).fetchone()
-        assert row is not None  # aggregates always give one row
-        return int(row[0]), int(row[1])
+        ).fetchall()
+        return int(next_id), int(next_key)
 
     def append_events(self, batches: Iterator[pa.RecordBatch]) -> None:
         """Inserts a stream of EVENT_STREAM_SCHEMA batches; part of the caller's transaction.
 
         What the stream raises is raised here as it was; Ctrl-C as KeyboardInterrupt.
         """
-        stream = _RaisingStream(batches)
+        stream = RaisingStream(batches)
         self.connection.register("event_stream", pa.RecordBatchReader.from_batches(EVENT_STREAM_SCHEMA, stream))
         try:
-            with _interrupting(stream):
+            with interrupting(stream):
                 self.connection.execute(insert_events_sql())
         except duckdb.Error as error:
             if stream.raised is not None:
@@ -262,13 +272,20 @@ class CaseStore:
         return merge_duplicates(self.connection, source_file_ids)
 
     def name_channels(self, source_file_ids: Sequence[int]) -> None:
-        """Fills channel and computer of freshly read logs with the most frequent ones; before copies are moved away."""
+        """Fills channel and computer of freshly read logs with the most frequent ones; before copies are moved away.
+
+        Slack counts if there is nothing else. Those of a log that was there, whose slack alone is new, stay.
+        """
+        new = ", ".join(map(str, source_file_ids))  # as text, so that nothing else is read
+        channel, computer = (
+            f"coalesce(mode({name} ORDER BY {name}) FILTER (origin <> 'slack'), mode({name} ORDER BY {name})) AS {name}"
+            for name in ("channel", "computer")
+        )
         self.connection.execute(
             "UPDATE source_file SET channel = found.channel, computer = found.computer FROM ("
-            " SELECT source_file_id, mode(channel ORDER BY channel) AS channel, mode(computer ORDER BY computer)"
-            " AS computer FROM event WHERE source_file_id BETWEEN ? AND ? GROUP BY source_file_id) AS found"
-            " WHERE source_file.source_file_id = found.source_file_id AND source_file.copy_of IS NULL",
-            [min(source_file_ids), max(source_file_ids)],
+            f" SELECT source_file_id, {channel}, {computer} FROM event WHERE source_file_id IN ({new}) GROUP BY ALL"
+            ") AS found WHERE coalesce(copy_of, source_file.source_file_id) = found.source_file_id"
+            " AND source_file.channel IS NULL AND source_file.computer IS NULL"
         )
 
     def replace_skipped(
@@ -278,18 +295,23 @@ class CaseStore:
 
         So is all that was said of these containers and of what is in them.
         """
-        self.connection.execute(
-            "DELETE FROM skipped_file USING (SELECT unnest(?::VARCHAR[]) AS place) AS container"
-            " WHERE path = place OR starts_with(path, place || '!')",
-            [list(containers)],
-        )
-        self.connection.execute(
-            "DELETE FROM skipped_file WHERE path IN (SELECT unnest(?::VARCHAR[]))", [list(ingested_paths)]
-        )
-        for item, path in skipped:
+        rows = {path: item for item, path in skipped}
+        with self.transaction():
             self.connection.execute(
-                "INSERT OR REPLACE INTO skipped_file VALUES (?, ?, ?)", [path, item.reason, item.size]
+                "DELETE FROM skipped_file USING (SELECT unnest(?::VARCHAR[]) AS place) AS container"
+                " WHERE path = place OR starts_with(path, place || '!')",
+                [list(containers)],
             )
+            self.connection.execute(
+                "DELETE FROM skipped_file WHERE path IN (SELECT unnest(?::VARCHAR[]))", [[*ingested_paths, *rows]]
+            )
+            table = {
+                "path": list(rows),
+                # What a library says of a damaged archive may quote bytes that are no text.
+                "reason": [item.reason.encode(errors="backslashreplace").decode() for item in rows.values()],
+                "size": [item.size for item in rows.values()],
+            }
+            self._insert_arrow("skipped_file", pa.table(table, schema=_SKIPPED_SCHEMA))
 
     def channel_counts(self) -> tuple[ChannelCount, ...]:
         """Events that count, by host and channel, in that order."""
@@ -371,48 +393,6 @@ class CaseStore:
             f"INSERT INTO {table} BY NAME SELECT {source_file_id} AS source_file_id, {columns} FROM rows_to_insert"
         )
         self.connection.unregister("rows_to_insert")
-
-
-class _RaisingStream:
-    """Remembers what a batch iterator raised: on its way through Arrow and DuckDB an exception loses its type."""
-
-    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
-        self._batches = batches
-        self.raised: BaseException | None = None
-        self.is_interrupted = False
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        return self
-
-    def __next__(self) -> pa.RecordBatch:
-        try:
-            if self.is_interrupted:
-                raise KeyboardInterrupt
-            return next(self._batches)
-        except StopIteration:
-            raise
-        except BaseException as error:
-            self.raised = error
-            raise
-
-
-@contextmanager
-def _interrupting(stream: _RaisingStream) -> Iterator[None]:
-    """Makes Ctrl-C end the stream: raised anywhere else below DuckDB, it comes out as other errors or not at all."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end_stream(_number: int, _frame: FrameType | None) -> None:
-        stream.is_interrupted = True
-
-    before = signal.signal(signal.SIGINT, end_stream)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if stream.is_interrupted:
-        raise KeyboardInterrupt
 
 
 def _now() -> datetime:

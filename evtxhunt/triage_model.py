@@ -76,7 +76,8 @@ class TriageHost:
     hops_out: int
     serious_remarks: tuple[tuple[str, int], ...]  # reason in log_integrity, logs
     collections: tuple[str, ...]
-    also_named: tuple[str, ...]  # other computers whose names stand in the same log files
+    also_named: tuple[str, ...]  # other computers whose names stand in the same log files, the first five
+    also_named_count: int  # all of them
     events: int
     first_time: datetime | None
     last_time: datetime | None

@@ -135,16 +135,8 @@ class Fleet:
     def _read_all(self, fleet: Sequence[Progress], writer: "_Writer") -> None:
         while any(item.state in ("waiting", "reading", "read") for item in fleet):
             self._start_workers(fleet)
-            if not writer.taken:
-                # Those that are next in their order: one that is not read yet holds up all after it.
-                ready = []
-                for item in fleet:
-                    if item.state == "read":
-                        ready.append(item)
-                    elif item.state in ("waiting", "reading"):
-                        break
-                if ready:
-                    writer.take(ready, [self._stage(item) for item in ready])
+            if not writer.taken and (ready := _next_ready(fleet)):
+                writer.take(ready, [self._stage(item) for item in ready])
             self.progress.show(fleet, "")
             wait_any([*self._workers, writer.child], _LOOK_SECONDS)
             self._look_after_workers()
@@ -157,10 +149,11 @@ class Fleet:
 
     def _start_workers(self, fleet: Sequence[Progress]) -> None:
         for item in fleet:
-            waiting = sum(other.state == "read" for other in fleet)
-            if len(self._workers) >= self.limits.jobs or waiting >= _MOST_WAITING * self.limits.jobs:
+            if len(self._workers) >= self.limits.jobs:
                 return
-            if item.state == "waiting":
+            waiting = sum(other.state == "read" for other in fleet)
+            # One that the database refused is read again however many wait: they wait for it.
+            if item.state == "waiting" and (item.is_checked or waiting < _MOST_WAITING * self.limits.jobs):
                 item.state = "reading"
                 work = partial(_read, item.path, self._stage(item), item.is_checked, self.limits)
                 self._workers[Child(work, isolate=self.limits.isolate)] = item
@@ -205,6 +198,23 @@ class Fleet:
             yield writer
         finally:
             writer.child.kill()
+            writer.close()
+
+
+def _next_ready(fleet: Sequence[Progress]) -> list[Progress]:
+    """Those that are next in their order: one that is not read yet holds up all after it.
+
+    One that was checked goes alone: what an unchecked one beside it has is not to be held against it.
+    """
+    ready: list[Progress] = []
+    for item in fleet:
+        if item.state in ("waiting", "reading") or (ready and item.state == "read" and item.is_checked):
+            break
+        if item.state == "read":
+            ready.append(item)
+            if item.is_checked:
+                break
+    return ready
 
 
 def _error_of(message: Message) -> str:
@@ -278,6 +288,10 @@ class _Writer:
         self._say({"stages": []})
         while self.child.status is None:
             self._hear(1)
+
+    def close(self) -> None:
+        """Gives back what the process was told by."""
+        os.close(self._commands)
 
     def _say(self, message: Message) -> None:
         line = json.dumps(message).encode() + b"\n"

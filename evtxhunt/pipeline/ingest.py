@@ -97,6 +97,7 @@ class _Work:
     copy_of: int | None
     only_slack: bool = False  # the case has all of it but that
     staged: StagedLog | None = None  # it was read before
+    is_finished: bool = False  # the progress was told so by another work of the same log
 
 
 def ingest(
@@ -150,7 +151,7 @@ def ingest(
         run_id = store.begin_run("ingest", arguments, versions())
         progress.start(len(candidates), sum(candidate.size for candidate in candidates))
         sources = _sources(candidates, host, hosts, containers, state)
-        for load in _one_ahead(_loads(sources, store, state)):
+        for load in _one_ahead(_in_loads(_works(sources, store, state))):
             _load(store, load, state)
             for work in load:
                 _release(work.source)
@@ -179,36 +180,30 @@ def ingest(
 def add_staged(store: CaseStore, stages: Sequence[Stage]) -> None:
     """Takes collections that were read into `open_staging` into the case, in their order, as `ingest` of each would.
 
-    Logs that the case has already are left out. Raises duckdb.InvalidInputException if a text is no JSON.
+    Logs that the case has already are left out. Raises duckdb.InvalidInputException if a text is no JSON; the case then
+    is as it was.
     """
     state = _Ingest(False, FastParser(), SilentProgress())
-    for load in _one_ahead(_staged_loads(store, stages)):
-        _load(store, load, state)
-    for stage in stages:
-        run_id = store.begin_run("ingest", stage.arguments, stage.versions)
-        store.replace_skipped(stage.skipped, stage.ingested_paths, stage.opened_paths)
-        store.end_run(run_id)
+    with store.transaction():
+        for load in _one_ahead(_in_loads(_staged_works(store, stages))):
+            _insert(store, load, state)
+        for stage in stages:
+            run_id = store.begin_run("ingest", stage.arguments, stage.versions)
+            store.replace_skipped(stage.skipped, stage.ingested_paths, stage.opened_paths)
+            store.end_run(run_id)
 
 
-def _staged_loads(store: CaseStore, stages: Iterable[Stage]) -> Iterator[list[_Work]]:
-    contents, paths = store.known_contents(), store.known_paths()
+def _staged_works(store: CaseStore, stages: Iterable[Stage]) -> Iterator[_Work]:
+    contents, paths, without_slack = store.known_contents(), store.known_paths(), store.logs_without_slack()
     next_id, _ = store.next_ids()
-    load: list[_Work] = []
-    size = 0
     for staged in (log for stage in stages for log in stage.logs):
-        source = staged.source
-        if (*_stored(source), source.sha256, source.is_blob) in paths:
-            continue
-        content = (source.sha256, source.is_blob)
-        load.append(_Work(next_id, source, contents.get(content), staged=staged))
-        contents.setdefault(content, next_id)
-        next_id += 1
-        size += source.size
-        if size >= _LOAD_BYTES or len(load) >= _LOAD_FILES:
-            yield load
-            load, size = [], 0
-    if load:
-        yield load
+        source, content = staged.source, (staged.source.sha256, staged.source.is_blob)
+        if staged.has_slack and (read := without_slack.pop(source.sha256, None)) is not None:
+            yield _slack_work(*read, source, staged)
+        if (*_stored(source), *content) not in paths:
+            yield _Work(next_id, source, contents.get(content), staged=staged)
+            contents.setdefault(content, next_id)
+            next_id += 1
 
 
 def _sources(
@@ -235,31 +230,39 @@ def _sources(
         yield SourceFile(candidate.path, size, sha256, modified_ns, label, candidate.is_hidden, candidate.is_blob)
 
 
-def _loads(sources: Iterable[SourceFile], store: CaseStore, state: _Ingest) -> Iterator[list[_Work]]:
-    """Groups the logs that are new to the case into loads."""
-    contents = store.known_contents()
-    paths = store.known_paths()
+def _works(sources: Iterable[SourceFile], store: CaseStore, state: _Ingest) -> Iterator[_Work]:
+    """What is to be done with each log, unless the case has it."""
+    contents, paths = store.known_contents(), store.known_paths()
     without_slack = store.logs_without_slack() if state.recover else {}
     next_id, _ = store.next_ids()
+    for source in sources:
+        if source.is_hidden:
+            state.hidden.append(_shown(source))
+        content = (source.sha256, source.is_blob)
+        if read := None if source.is_blob else without_slack.pop(source.sha256, None):
+            yield _slack_work(*read, source)
+        if (*_stored(source), *content) not in paths:
+            yield _Work(next_id, source, contents.get(content), is_finished=read is not None)
+            contents.setdefault(content, next_id)
+            next_id += 1
+            continue
+        state.known.append(_shown(source))
+        if read is None:
+            state.finish(source, source.size)
+            _release(source)
+
+
+def _slack_work(source_file_id: int, host: str | None, source: SourceFile, staged: StagedLog | None = None) -> _Work:
+    """To search the free space of a log that the case has without, be it there by this path or by another."""
+    return _Work(source_file_id, replace(source, host=host), None, only_slack=True, staged=staged)
+
+
+def _in_loads(works: Iterable[_Work]) -> Iterator[list[_Work]]:
     load: list[_Work] = []
     size = 0
-    for source in sources:
-        container, path = _stored(source)
-        if source.is_hidden:
-            state.hidden.append(place_in(container, path))
-        sha256, is_blob = source.sha256, source.is_blob
-        if (container, path, sha256, is_blob) in paths:
-            state.known.append(place_in(container, path))
-            if (read_id := without_slack.pop(sha256, None)) is None or is_blob:
-                state.finish(source, source.size)
-                _release(source)
-                continue
-            load.append(_Work(read_id, source, None, only_slack=True))
-        else:
-            load.append(_Work(next_id, source, contents.get((sha256, is_blob))))
-            contents.setdefault((sha256, is_blob), next_id)
-            next_id += 1
-        size += source.size
+    for work in works:
+        load.append(work)
+        size += work.source.size
         if size >= _LOAD_BYTES or len(load) >= _LOAD_FILES:
             yield load
             load, size = [], 0
@@ -306,7 +309,7 @@ def _load(store: CaseStore, load: Sequence[_Work], state: _Ingest) -> None:
         state.events -= item.counted_records
     state.conflicts += loaded.conflicts
     for work in load:
-        path = _shown(work.source)
+        path = paths[work.source_file_id] if work.only_slack else _shown(work.source)
         if work.copy_of is not None:
             state.copies.append((path, paths[work.copy_of]))
             continue
@@ -343,7 +346,7 @@ def _insert(store: CaseStore, load: Sequence[_Work], state: _Ingest) -> _Loaded:
                 if work.only_slack:
                     store.add_slack(work.source_file_id, account, key)
                 else:
-                    _, path = _stored(work.source)
+                    path = _stored(work.source)[1]
                     store.add_source_file(work.source_file_id, work.source, path, account, PARSER_VERSION, key)
             fresh_ids = [work.source_file_id for work in fresh]
             store.name_channels(fresh_ids)
@@ -352,15 +355,15 @@ def _insert(store: CaseStore, load: Sequence[_Work], state: _Ingest) -> _Loaded:
         # After the merge, so that the records of the original that are copies themselves are known.
         for work in load:
             if work.copy_of is not None:
-                _, path = _stored(work.source)
-                store.add_copy(work.source_file_id, work.source, path, work.copy_of)
-                state.finish(work.source, work.source.size)
+                store.add_copy(work.source_file_id, work.source, _stored(work.source)[1], work.copy_of)
+                if not work.is_finished:
+                    state.finish(work.source, work.source.size)
     return loaded
 
 
 def _reader(work: _Work, state: _Ingest) -> LogReader | BlobReader | StagedReader:
     if work.staged is not None:
-        return StagedReader(work.staged)
+        return StagedReader(work.staged, only_slack=work.only_slack)
     if work.source.is_blob:
         return BlobReader(work.source, state.parser)
     return LogReader(work.source, state.parser, recover=state.recover, only_slack=work.only_slack)

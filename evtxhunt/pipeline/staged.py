@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from evtxhunt.errors import OutputError
 from evtxhunt.event_columns import EVENT_STREAM_SCHEMA
@@ -35,6 +36,11 @@ class StagedLog:
     source: SourceFile
     account: LogAccount | None
     records: Path | None  # Arrow stream; None: no records
+
+    @property
+    def has_slack(self) -> bool:
+        """Whether its free space was searched."""
+        return self.account is not None and self.account.slack is not None
 
 
 @dataclass(slots=True)
@@ -58,22 +64,40 @@ def read_stage(folder: Path) -> Stage:
 
 
 class StagedReader:
-    """Reads a staged log as `LogReader` does a real one."""
+    """Reads a staged log as `LogReader` does a real one, with `only_slack` too."""
 
-    def __init__(self, staged: StagedLog) -> None:
+    def __init__(self, staged: StagedLog, *, only_slack: bool = False) -> None:
         self._staged = staged
+        self._only_slack = only_slack
         self.position = 0
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Batches of RECORD_SCHEMA."""
         if self._staged.records is not None:
             with pa.OSFile(str(self._staged.records)) as file, pa.ipc.open_stream(file) as reader:
-                yield from reader
+                for batch in reader:
+                    yield batch.filter(pc.equal(batch["origin"], "slack")) if self._only_slack else batch
 
     def account(self) -> LogAccount:
-        """As it was when the log was read."""
-        assert self._staged.account is not None  # of a copy nobody reads records
-        return self._staged.account
+        """As it was when the log was read; with `only_slack` what in it is of free space."""
+        account, member = self._staged.account, self._staged.source.member
+        assert account is not None  # of a copy nobody reads records
+        if not self._only_slack:
+            return account
+        return replace(
+            account,
+            # What the case has of the log is not said again: of its records, and that its archive is damaged.
+            failures=tuple(
+                item
+                for item in account.failures
+                if item.scope == "file" and not (member and item.reason == member.damage)
+            ),
+            recovered=tuple(
+                replace(item, row=None if item.row is None else item.row - account.parsed - account.rescued)
+                for item in account.recovered
+                if item.origin == "slack"
+            ),
+        )
 
 
 @contextmanager
@@ -125,7 +149,7 @@ class _StagingStore(CaseStore):
     def known_contents(self) -> dict[tuple[str, bool], int]:
         return {}
 
-    def logs_without_slack(self) -> dict[str, int]:
+    def logs_without_slack(self) -> dict[str, tuple[int, str | None]]:
         return {}
 
     def known_paths(self) -> set[tuple[str | None, str, str, bool]]:

@@ -121,7 +121,8 @@ def watch(
 ) -> Iterator[TriageSummary]:
     """Triages what comes into `folder`, again and again, until it is interrupted. Raises EvtxhuntError.
 
-    A collection that changes after it was read is read once more.
+    A collection that changes after it was read is read once more; one that was read by an earlier run and has changed
+    since then is not, until `triage` is told to by `is_reread`.
     """
     done: dict[Path, object] = {}
     seen: dict[Path, tuple[object, float]] = {}

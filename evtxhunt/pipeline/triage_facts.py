@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 
 from evtxhunt import __version__
+from evtxhunt.discover import is_harmless
 from evtxhunt.model import LEVELS
 from evtxhunt.pipeline.shelf import could_be_evidence, file_name
 from evtxhunt.pipeline.triage_score import TELLING_CHANNELS, score_parts
@@ -22,6 +23,7 @@ from evtxhunt.triage_model import (
     TriageHost,
 )
 
+_MOST_NEAR = 5  # other names in the same files, by name: a log may hold thousands
 _SYSMON = "Microsoft-Windows-Sysmon/Operational"
 COLLECTIONS_SQL = """
     SELECT DISTINCT arguments->>'$.paths[0]' AS path FROM run
@@ -87,6 +89,7 @@ def gather_triage(connection: duckdb.DuckDBPyConnection, failures: Mapping[str, 
     for computer, found in files.items():
         for (source_file_id,) in found:
             in_file[source_file_id].add(computer)
+    together: dict[tuple[int, ...], list[tuple[str, str]]] = {}  # name and computer of all in the same files
     findings, serious, coverage = _grouped(rows(_FINDINGS)), _grouped(rows(_SERIOUS)), _grouped(rows(_COVERAGE))
     sessions = tuple(FleetSession(*row) for row in rows(_SESSIONS))
     hops = tuple(FleetHop(*row) for row in rows(_HOPS))
@@ -103,8 +106,11 @@ def gather_triage(connection: duckdb.DuckDBPyConnection, failures: Mapping[str, 
         )
         present = {item.channel for item in channels if not item.is_absent}
         missing = tuple(group[0] for group in TELLING_CHANNELS if present.isdisjoint(group))
-        own_files = [source_file_id for (source_file_id,) in files.get(computer, ())]
-        others = {other for source_file_id in own_files for other in in_file[source_file_id]} - {computer}
+        own_files = tuple(source_file_id for (source_file_id,) in files.get(computer, ()))
+        if own_files not in together:  # many computers may be in the same ones
+            near = {computer}.union(*(in_file[source_file_id] for source_file_id in own_files))
+            together[own_files] = sorted((names.get(other, other), other) for other in near)
+        near_names = [name for name, other in together[own_files][: _MOST_NEAR + 1] if other != computer][:_MOST_NEAR]
         hosts.append(
             TriageHost(
                 computer=computer,
@@ -121,7 +127,8 @@ def gather_triage(connection: duckdb.DuckDBPyConnection, failures: Mapping[str, 
                 hops_out=sum(hop.via == computer for hop in hops),
                 serious_remarks=remarks,
                 collections=tuple(sorted({place for i in own_files if (place := collection_of_log[i]) is not None})),
-                also_named=tuple(sorted(names.get(other, other) for other in others)),
+                also_named=tuple(near_names),
+                also_named_count=len(together[own_files]) - 1,
                 events=events,
                 first_time=first_time,
                 last_time=last_time,
@@ -178,7 +185,8 @@ def _place(paths: Iterable[str], collections: Sequence[str]) -> list[str | None]
     found: list[str | None] = []
     for path in paths:
         # What stands between an archive and the name inside it may be another sign than that between folders.
-        heads = [path, *(path[:end] for end, sign in enumerate(path) if sign in "/\\!:>#|")]
+        # The longest comes first, for a collection's own name may have such signs too.
+        heads = [path, *(path[:end] for end in range(len(path) - 1, 0, -1) if path[end] in "/\\!:>#|")]
         found.append(next((head for head in heads if head in known), None))
     return found
 
@@ -226,7 +234,7 @@ def _collections(
 def _state(
     path: str, logs: Sequence[tuple[Any, ...]], skipped: Sequence[tuple[str, str]]
 ) -> tuple[CollectionState, str | None, str | None]:
-    unreadable = [reason for _, reason in skipped if not reason.startswith(("empty", "not an event", "the same file"))]
+    unreadable = [reason for _, reason in skipped if not is_harmless(reason)]
     if not logs:
         reason = unreadable[0] if unreadable else "no event log in it" if not skipped else None
         if reason is None:

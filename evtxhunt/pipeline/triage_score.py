@@ -23,7 +23,7 @@ EXPLANATION = (
     " Each further finding of it counts half of the one before, in whole points: many findings of one detection are"
     " seldom more than one thing.",
     "Each other computer from which a second hop reached the host, or to which one went on from it, counts 60, or 15 if"
-    " all of them were refused; at most 10 computers in either direction.",
+    " all of them were refused; at most 10 computers in either direction, those first that count more.",
     "Each log with a serious remark on its integrity (view log_integrity: cleared, content taken out or changed) counts"
     " 80, at most 5 logs.",
     "Hosts of equal score are in the order of their names. A score says who to look at first and is no measure of"
@@ -51,9 +51,11 @@ def score_parts(
         for item in findings
     ]
     for words, hops in (("reached from", hops_in), ("went on to", hops_out)):
+        room = MOST_HOP_PEERS
         for is_failed, points, end in ((False, HOP_POINTS, ""), (True, FAILED_HOP_POINTS, ", refused")):
             peers = sorted(name for name, failed in hops if failed is is_failed)
-            counted = min(len(peers), MOST_HOP_PEERS)
+            counted = min(len(peers), room)
+            room -= counted
             if counted:
                 named = ", ".join(peers[:3]) + (f" and {len(peers) - 3:,} more" if len(peers) > 3 else "")
                 parts.append(ScorePart(points * counted, f"second hop: {words} {named}{end}"))

@@ -1,7 +1,6 @@
 """Case against evidence: hashes every log again, counts the case again, and names what differs."""
 
 import hashlib
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import pyarrow as pa
 from evtxhunt.case_file import DISK_ERRORS, closing_case, connect_case, damaged_case
 from evtxhunt.chunk_reader import MOST_LISTED
 from evtxhunt.detect import RowStream, ask
-from evtxhunt.discover import path_of
+from evtxhunt.discover import is_content, path_of
 from evtxhunt.pipeline.contained import Containers
 from evtxhunt.pipeline.ingest import IngestProgress, SilentProgress
 from evtxhunt.pipeline.manifest import DEFAULT_MEMORY_LIMIT
@@ -200,7 +199,7 @@ def _read_through(connection: duckdb.DuckDBPyConnection, case: Path) -> None:
 def _compare_file(shown: str, size: int, sha256: str, progress: IngestProgress) -> list[Difference]:
     try:
         path = path_of(shown)
-        if not stat.S_ISREG(path.stat().st_mode):
+        if not is_content(path.stat().st_mode):
             return [Difference("file: cannot be read", shown, sha256, "not a regular file")]
         digest, found_size = _hash(path, shown, progress)
     except FileNotFoundError as error:

@@ -51,8 +51,8 @@ def compare_members(
 
 def _outermost(container: str) -> Path | None:
     """The file at the beginning of a container's place."""
-    parts = container.split("!")  # which a name may hold too
-    for count in range(1, len(parts) + 1):
+    parts = container.split("!")  # which a name may hold too: the longest that is there
+    for count in range(len(parts), 0, -1):
         try:
             path = path_of("!".join(parts[:count]))
             if path.is_file():
@@ -102,7 +102,8 @@ def _walk(
     reasons: dict[str, str] = {}
     for found in containers.walk(LogCandidate(path, size, path, False, kind=kind)):
         if not isinstance(found, FoundLog):
-            if "members that are no event logs" not in found.reason:
+            # What else it says stands before it.
+            if not found.reason.startswith("members that are no event logs"):
                 reasons[str(found.path)] = found.reason
             continue
         place = place_in(found.container, found.path)

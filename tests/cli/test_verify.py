@@ -1,10 +1,16 @@
 """`verify`: what changed in the evidence and in the case is named, and nothing else."""
 
+import gzip
+import io
 import json
 import os
 import pty
+import random
+import stat
 import subprocess
 import sys
+import tarfile
+import zipfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -81,6 +87,48 @@ def test_what_is_gone_or_no_file_is_a_difference_of_its_own(evidence: Path) -> N
     assert verify(evidence)[1] == [("file: gone", str(log), stored, "No such file or directory")]
     os.mkfifo(log)  # would hang a reader that opens it
     assert verify(evidence)[1] == [("file: cannot be read", str(log), stored, "not a regular file")]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root makes devices")
+def test_a_block_device_is_read_as_ingest_reads_it(evidence: Path) -> None:
+    log = evidence / "cut.evtx"
+    log.unlink()
+    try:
+        os.mknod(log, 0o600 | stat.S_IFBLK, os.makedev(241, 0))  # for local use: nothing is behind it
+    except OSError:
+        pytest.skip("no devices can be made here")
+    ((what, file, _, now),) = verify(evidence)[1]
+    assert (what, file) == ("file: cannot be read", str(log))
+    assert now in ("No such device or address", "No such device", "Operation not permitted", "Permission denied")
+
+
+def test_what_a_damaged_archive_says_is_told_of_its_logs(evidence: Path) -> None:
+    plain = io.BytesIO()
+    noise = random.Random(7).randbytes(1_000_000)  # so that the damage is not met while the first log is read
+    with tarfile.open(fileobj=plain, mode="w") as archive:
+        for name, content in (("a.evtx", make_log(5, "A")), ("n.txt", noise), ("b.evtx", make_log(5, "B"))):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    second = plain.getvalue().index(b"b.evtx")  # where its header begins
+    parts = [gzip.compress(plain.getvalue()[:second]), bytearray(gzip.compress(plain.getvalue()[second:]))]
+    (evidence / "a.tgz").write_bytes(b"".join(parts))
+    case = str(evidence.parent / "case.duckdb")
+    assert runner.invoke(app, ["ingest", str(evidence), "--case", case]).exit_code == 0
+    parts[1][30:60] = b"\xff" * 30  # type: ignore[index]  # a bytearray
+    (evidence / "a.tgz").write_bytes(b"".join(parts))
+    ((what, file, _, now),) = verify(evidence)[1]
+    assert (what, file) == ("file: cannot be read", f"{evidence / 'a.tgz'}!b.evtx")
+    assert str(now).startswith("unreadable: ") and str(now).endswith("; members that are no event logs: 1")
+
+
+def test_a_log_in_an_archive_whose_name_begins_as_another_file_is_found(evidence: Path) -> None:
+    for name, computer in (("WS01", "A"), ("WS01!old.zip", "B")):
+        with zipfile.ZipFile(evidence / name, "w") as archive:
+            archive.writestr("s.evtx", make_log(3, computer))
+    case = str(evidence.parent / "case.duckdb")
+    assert runner.invoke(app, ["ingest", str(evidence), "--case", case]).exit_code == 0
+    assert verify(evidence)[:2] == (0, [])
 
 
 def test_a_folder_that_became_a_file_and_a_loop_of_links_are_no_crash(evidence: Path) -> None:

@@ -1,14 +1,17 @@
 """What counts as an event log, and that nothing below a path is passed over in silence."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from evtxhunt.discover import discover_files, name_hosts
+from evtxhunt.discover import discover_files, is_harmless, name_hosts
 from evtxhunt.errors import EvtxhuntError
-from evtxhunt.model import LogCandidate
+from evtxhunt.model import LogCandidate, SkippedFile
 from evtxhunt.pipeline.ingest import ingest
+from evtxhunt.pipeline.shelf import find_collections
+from evtxhunt.store import open_store
 from tests.logs import make_log, rows
 
 
@@ -49,6 +52,29 @@ def test_link_loops_end(tmp_path: Path) -> None:
     (folder / "a.evtx").write_bytes(make_log(1))
     (folder / "loop").symlink_to(tmp_path / "logs")
     assert names(tmp_path) == ["logs/inner/a.evtx"]
+
+
+def test_links_that_lead_to_one_another_are_named_and_stop_no_other_log(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "a.evtx").write_bytes(make_log(1))
+    (folder / "one").symlink_to(folder / "two")
+    (folder / "two").symlink_to(folder / "one")
+    loop = "unreadable: a link that leads to itself"
+    assert reasons(folder) == {"one": loop, "two": loop}
+    assert ingest([folder], tmp_path / "case.duckdb").events == 1
+    assert find_collections([folder], tmp_path / "out") == [folder]
+    (folder / "a.evtx").unlink()
+    assert find_collections([folder], tmp_path / "out") == [folder / "one", folder / "two"]
+
+
+def test_part_of_an_image_is_harmless_only_beside_the_first_one(tmp_path: Path) -> None:
+    (tmp_path / "disk.E02").write_bytes(b"EVF\x09\x0d\x0a\xff\x00\x01\x02\x00")
+    missing = "a part of a disk image, whose first part is not beside it"
+    assert reasons(tmp_path) == {"disk.E02": missing} and not is_harmless(missing)
+    (tmp_path / "disk.E01").write_bytes(b"EVF\x09\x0d\x0a\xff\x00\x01\x01\x00")
+    there = "a part of a disk image, read with the first one"
+    assert reasons(tmp_path) == {"disk.E02": there} and is_harmless(there)
 
 
 def test_the_same_file_by_another_path_is_named_and_not_read_twice(tmp_path: Path) -> None:
@@ -115,6 +141,30 @@ def test_a_file_that_became_readable_is_no_longer_named_as_skipped(tmp_path: Pat
     ingest([log.parent], case)
     assert rows(case, "SELECT reason FROM skipped_file") == []
     assert rows(case, "SELECT count(*) FROM event") == [(1,)]
+
+
+def test_skipped_files_are_renewed_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    def item(name: str, reason: str) -> tuple[SkippedFile, str]:
+        return SkippedFile(Path(name), reason, None), name
+
+    def interrupted() -> Iterator[tuple[SkippedFile, str]]:
+        yield item("/b.zip", "unreadable: later")
+        raise KeyboardInterrupt
+
+    case = tmp_path / "case.duckdb"
+    with open_store(case, "512MB", "test") as store:
+        store.replace_skipped([item("/a", "empty"), item("/b.zip!x", "empty"), item("/c", "empty")], [], [])
+        with pytest.raises(KeyboardInterrupt):
+            store.replace_skipped(interrupted(), ["/a"], ["/b.zip"])
+    assert rows(case, "SELECT path FROM skipped_file ORDER BY path") == [("/a",), ("/b.zip!x",), ("/c",)]
+    with open_store(case, "512MB", "test") as store:
+        again = [item("/c", "first"), item("/b.zip", "damaged: \udcff"), item("/c", "last"), item("/b.zip!x", "too")]
+        store.replace_skipped(again, ["/a"], ["/b.zip"])
+    assert rows(case, "SELECT path, reason FROM skipped_file ORDER BY path") == [
+        ("/b.zip", "damaged: \\udcff"),
+        ("/b.zip!x", "too"),
+        ("/c", "last"),
+    ]
 
 
 def candidate(path: str, root: str = "/evidence") -> LogCandidate:

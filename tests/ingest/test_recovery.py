@@ -1,6 +1,7 @@
 """Records that the fast parser leaves out, and those left in free space: found, marked, accounted for."""
 
 import struct
+import tarfile
 import zlib
 from pathlib import Path
 
@@ -9,15 +10,19 @@ import pytest
 from lxml import etree
 from typer.testing import CliRunner
 
+from evtxhunt import __version__
 from evtxhunt.chunk import CHUNK_SIZE, FILE_HEADER_SIZE, walk_chunk
 from evtxhunt.cli import app
-from evtxhunt.pipeline.ingest import ingest
+from evtxhunt.pipeline.ingest import add_staged, ingest
+from evtxhunt.pipeline.staged import open_staging, read_stage
 from evtxhunt.pipeline.verify import verify
+from evtxhunt.store import open_store
 from samples.evtx_writer import build_log
 from tests.ingest.comparison import NS, is_same_data, json_values, normalise, xml_values
 from tests.logs import make_log, make_records, rows
 
 runner = CliRunner()
+TABLES = ("event", "event_copy", "recovered_record", "source_file", "parse_failure", "record_span")
 ACCOUNTS = "SELECT expected, parsed, rescued, failed, slack FROM source_file ORDER BY path"
 
 
@@ -59,10 +64,68 @@ def test_slack_of_a_log_that_the_case_has_is_added_later(log: Path, tmp_path: Pa
     ingest([log.parent], later)
     summary = ingest([log.parent], later, recover=True)
     assert (summary.events, len(summary.recovered)) == (0, 1)
-    for table in ("event", "event_copy", "recovered_record", "source_file", "parse_failure", "record_span"):
+    for table in TABLES:
         assert rows(at_once, f"FROM {table} ORDER BY ALL") == rows(later, f"FROM {table} ORDER BY ALL")
     assert ingest([log.parent], later, recover=True).recovered == ()
     assert verify(later).differences == ()
+
+
+def test_slack_of_a_log_that_the_case_has_by_another_path_is_added(log: Path, tmp_path: Path) -> None:
+    log.write_bytes(log_with_slack())
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "b.evtx").write_bytes(log.read_bytes())
+    at_once, later = tmp_path / "once.duckdb", tmp_path / "later.duckdb"
+    for case, recover in ((at_once, True), (later, False)):
+        ingest([log], case, host="FIRST", recover=recover)
+        summary = ingest([other], case, host="SECOND", recover=True)
+        assert (len(summary.copies), [path for path, _ in summary.recovered]) == (1, [] if recover else [str(log)])
+    assert rows(later, "SELECT host, slack > 20 FROM source_file ORDER BY path") == [("FIRST", True), ("SECOND", True)]
+    for table in TABLES:
+        assert rows(at_once, f"FROM {table} ORDER BY ALL") == rows(later, f"FROM {table} ORDER BY ALL")
+    assert verify(later).differences == ()
+
+
+def test_slack_of_a_collection_that_is_read_again_is_added(log: Path, tmp_path: Path) -> None:
+    log.write_bytes(log_with_slack())
+    (log.parent / "b.evtx").write_bytes(log_with_slack()[:-100])  # damaged: its slack is searched at once
+    with tarfile.open(log.parent / "c.tar", "w") as archive:
+        archive.add(log, "copy.evtx")
+    direct, staged, stage = tmp_path / "direct.duckdb", tmp_path / "staged.duckdb", tmp_path / "stage"
+    for case in (direct, staged):
+        ingest([log.parent], case)
+    ingest([log.parent], direct, recover=True)
+    ingest([log.parent], stage, recover=True, opener=open_staging)
+    for _ in range(2):
+        with open_store(staged, "512MB", __version__) as store:
+            add_staged(store, [read_stage(stage)])
+        for table in (*TABLES, "skipped_file"):
+            assert rows(direct, f"FROM {table} ORDER BY ALL") == rows(staged, f"FROM {table} ORDER BY ALL")
+    assert rows(staged, "SELECT slack > 20 FROM source_file ORDER BY path") == [(True,)] * 3
+    assert verify(staged).differences == ()
+
+
+def test_slack_that_is_added_later_changes_nothing_that_was_said_of_logs(tmp_path: Path) -> None:
+    folder, case = tmp_path / "logs", tmp_path / "case.duckdb"
+    folder.mkdir()
+    first, more = make_log(40, "PC1"), make_log(10, "PC2")
+    (folder / "a.evtx").write_bytes(first)
+    (folder / "b.evtx").write_bytes(first + more[FILE_HEADER_SIZE:])  # most of it is a copy
+    slack = build_log(make_records(3, "PC4"), remains=make_records(40, "PC4", " of another day"))
+    (folder / "c.evtx").write_bytes(make_log(5, "PC3") + slack[FILE_HEADER_SIZE:])
+    (folder / "d.evtx").write_bytes(make_log(5, "PC5"))
+    logs, spans = "SELECT channel, computer FROM source_file ORDER BY path", "FROM record_span ORDER BY ALL"
+    ingest([folder], case)
+    named, before = rows(case, logs), rows(case, spans)
+    assert named == [("Security", computer) for computer in ("PC1", "PC1", "PC3", "PC5")]
+    ingest([folder / "a.evtx", folder / "c.evtx"], case, recover=True)
+    ingest([folder], case, recover=True)
+    assert rows(case, logs) == named
+    after = rows(case, spans)
+    assert [row for row in after if row not in before] == [(3, "PC4", "Security", 1, 40, 40, 40)]
+    assert len(after) == len(before) and rows(case, "SELECT max(slack) FROM source_file") == [(37,)]
+    ingest([folder], tmp_path / "once.duckdb", recover=True)
+    assert (rows(tmp_path / "once.duckdb", logs), rows(tmp_path / "once.duckdb", spans)) == (named, after)
 
 
 def test_slack_with_another_template_is_stale_and_not_guessed(log: Path, tmp_path: Path) -> None:

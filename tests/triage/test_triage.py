@@ -2,7 +2,10 @@
 
 import csv
 import json
+import shutil
 import sys
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +13,12 @@ import pytest
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.query import detect, load_query_set
 from evtxhunt.pipeline.report import ReportOptions, write_report
+from evtxhunt.pipeline.triage_score import score_parts
 from samples.bulk import write_weeks
+from samples.evtx_writer import build_log
 from tests.containers.test_archives import aes_zip_of
 from tests.faults.killed import differing_tables, write_logs
-from tests.logs import make_log, rows
+from tests.logs import make_log, make_records, rows
 from tests.triage.shelves import contents, hosts, states, told, triage, write_demo, write_log
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="triage forks")
@@ -173,6 +178,29 @@ def test_one_host_in_two_collections_and_two_hosts_in_one_are_kept_right(tmp_pat
     assert (collections["copy"]["logs"], collections["copy"]["state"]) == (1, "complete")
 
 
+def test_other_names_in_the_same_logs_are_five_and_their_number(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    records = [replace(record, computer=f"N{number}") for number, record in enumerate(make_records(8))]
+    (shelf / "many").mkdir(parents=True)
+    (shelf / "many" / "forwarded.evtx").write_bytes(build_log(records))
+    write_log(shelf, "alone/s.evtx", "X")
+    write_log(shelf, "own/s.evtx", "N7", 4, "own")
+    assert triage(shelf, output).returncode == 0
+    found = {item["name"]: (item["also_named"], item["also_named_count"]) for item in told(output)["hosts"]}
+    first = [f"N{number}" for number in range(6)]
+    expected = {name: ([other for other in first if other != name][:5], 7) for name in (*first, "N6", "N7")}
+    assert found == expected | {"X": ([], 0)}
+    assert '<span class="value">N4</span> and 2 more</div>' in (output / "index.html").read_text(encoding="utf-8")
+
+
+def test_at_most_ten_computers_count_in_one_direction() -> None:
+    peers = [(f"a{number:02}", False) for number in range(8)] + [(f"b{number:02}", True) for number in range(8)]
+    assert [(part.points, part.text) for part in score_parts([], peers, [], [])] == [
+        (480, "second hop: reached from a00, a01, a02 and 5 more"),
+        (30, "second hop: reached from b00, b01, b02 and 5 more, refused"),
+    ]
+
+
 def test_a_path_that_holds_logs_directly_is_one_collection(tmp_path: Path) -> None:
     write_log(tmp_path, "host/s.evtx", "A")
     write_log(tmp_path, "host/more/s.evtx", "B")
@@ -205,6 +233,32 @@ def test_bad_collections_are_told_and_stop_no_other(tmp_path: Path) -> None:
     }
     assert f"INCOMPLETE {shelf}/cut: 1 damaged logs" in result.stderr
     assert set(hosts(output)) == {"A", "C", "Z"}
+
+
+def test_what_leaves_nothing_unread_makes_no_collection_incomplete(tmp_path: Path) -> None:
+    shelf, output = tmp_path / "shelf", tmp_path / "out"
+    write_log(shelf, "WS01/s.evtx", "A")
+    write_log(shelf, "WS01#2/s.evtx", "B", 3)  # as a shelf's second collection of a host may be called
+    shutil.copy(shelf / "WS01" / "s.evtx", shelf / "WS01" / "same.evtx")
+    for name in ("disk.E02", "WS01/part.E02"):
+        (shelf / name).write_bytes(b"EVF\x09\x0d\x0a\xff\x00\x01\x02\x00")
+    (shelf / "WS01" / "part.E01").write_bytes(b"no image at all")
+    with zipfile.ZipFile(shelf / "WS01!old.zip", "w") as archive:
+        archive.writestr("s.evtx", make_log(4, "C"))
+        archive.writestr("uploads.csv", "a")
+    result = triage(shelf, output)
+    assert states(output) == {
+        "WS01": ("complete", None),
+        "WS01!old.zip": ("complete", None),
+        "WS01#2": ("complete", None),
+        "disk.E02": ("no logs", "a part of a disk image, whose first part is not beside it"),
+    }
+    assert hosts(output) == {"A": ["WS01"], "B": ["WS01#2"], "C": ["WS01!old.zip"]}
+    assert result.returncode == 4
+    (shelf / "disk.E01").write_bytes(b"no image at all")
+    assert triage(shelf, output, "--reread").returncode == 4
+    assert states(output)["disk.E02"] == ("no evidence", "a part of a disk image, read with the first one")
+    assert states(output)["disk.E01"] == ("no logs", "not an event log")
 
 
 def test_quiet_hosts_are_told_from_hosts_that_were_not_logged(tmp_path: Path) -> None:
