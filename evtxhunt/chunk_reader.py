@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from evtxhunt.binxml import RecordRenderer, StaleRecordError, UnreadableRecordError
+from evtxhunt.binxml import RecordRenderer
+from evtxhunt.binxml_nodes import StaleRecordError, UnreadableRecordError
 from evtxhunt.chunk import (
     CHUNK_MAGIC,
     CHUNK_SIZE,

@@ -3,7 +3,8 @@
 import struct
 from collections.abc import Callable, Iterable, Iterator
 
-from evtxhunt.binxml import Node, RecordRenderer, UnreadableRecordError
+from evtxhunt.binxml import RecordRenderer
+from evtxhunt.binxml_nodes import Node, UnreadableRecordError
 from evtxhunt.chunk import CHUNK_SIZE, template_offsets
 
 # Real logs have up to a few hundred templates, of which a chunk holds some dozens.

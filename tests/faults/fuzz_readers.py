@@ -12,7 +12,8 @@ from itertools import pairwise
 import atheris
 
 with atheris.instrument_imports(include=["evtxhunt.chunk", "evtxhunt.binxml", "evtxhunt.binxml_values"]):
-    from evtxhunt.binxml import RecordRenderer, UnreadableRecordError
+    from evtxhunt.binxml import RecordRenderer
+    from evtxhunt.binxml_nodes import UnreadableRecordError
     from evtxhunt.chunk import (
         CHUNK_SIZE,
         MOST_RECORDS,
