@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,14 @@ from lxml import etree
 from typer.testing import CliRunner
 
 import evtxhunt.chunk as chunk_module
-from evtxhunt.chunk import CHUNK_SIZE, FILE_HEADER_SIZE, walk_chunk
+from evtxhunt.binxml import RecordRenderer
+from evtxhunt.binxml_nodes import Node
+from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC
+from evtxhunt.chunk import CHUNK_MAGIC, CHUNK_SIZE, FILE_HEADER_SIZE, walk_chunk
 from evtxhunt.cli import app
 from evtxhunt.pipeline.ingest import ingest
 from evtxhunt.pipeline.verify import verify
+from evtxhunt.template_library import TemplateLibrary
 from samples import values
 from samples.events import EventData
 from samples.evtx_writer import build_log, seal
@@ -237,6 +242,46 @@ def test_text_is_not_given_to_another_record_of_the_same_number(log: Path, tmp_p
         (FILE_HEADER_SIZE + broken, 22),
         (None, 21),
     ]
+
+
+def chunk_of_templates(ids: Iterable[int]) -> bytes:
+    """A chunk whose templates share one body of 13,000 places: the headers of the others are text to each of them."""
+    chunk = bytearray(CHUNK_MAGIC.ljust(CHUNK_SIZE, b"\0"))
+    ids = list(ids)
+    body, end = 512 + 28 * len(ids), CHUNK_SIZE - 8
+    for number, identity in enumerate(ids):
+        at = 512 + 28 * number
+        following = at + 28 if number + 1 < len(ids) else 0
+        head = struct.pack("<I4sIIII", following, identity.to_bytes(4, "little"), 1, 1, 1, end - (at + 24))
+        chunk[at : at + 27] = head + b"\x0b" + struct.pack("<H", (body - (at + 27)) // 2)
+    chunk[body - 1 : end] = b"\x0d\0\0\1" * ((end - body + 1) // 4)
+    struct.pack_into("<I", chunk, 384, 512)
+    return bytes(chunk)
+
+
+def test_forged_templates_take_no_more_memory_than_real_ones_could() -> None:
+    ids = range(1000, 1300)
+    library = TemplateLibrary(lambda: [chunk_of_templates(ids)], DEFAULT_ANSI_CODEC)
+    nodes = [len(library.find(identity) or ()) for identity in ids]
+    assert nodes[0] > 10_000
+    assert sum(nodes) < 420_000
+
+
+def test_template_is_found_where_it_is_whole_but_not_looked_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = chunk_of_templates([1000])
+    damaged = whole[: 512 + 24] + b"\xff" + whole[512 + 25 :]
+    assert TemplateLibrary(lambda: [damaged] * 5 + [whole], DEFAULT_ANSI_CODEC).find(1000)
+    reads = 0
+    read = RecordRenderer.read_definition
+
+    def counted(renderer: RecordRenderer, offset: int) -> list[Node]:
+        nonlocal reads
+        reads += 1
+        return read(renderer, offset)
+
+    monkeypatch.setattr(RecordRenderer, "read_definition", counted)
+    library = TemplateLibrary(lambda: [damaged] * 500, DEFAULT_ANSI_CODEC)
+    assert (library.find(1000), library.find(1000), reads) == (None, None, 20)
 
 
 # What libevtx's recovered_records can render beyond its normal records, and what of it stands in live space.
