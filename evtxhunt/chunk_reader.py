@@ -1,7 +1,6 @@
 """Reads chunks with both parsers, the fast one first and ours for what it leaves out, and accounts for every record."""
 
 import codecs
-from array import array
 from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -23,17 +22,8 @@ from evtxhunt.chunk import (
 )
 from evtxhunt.fast_parser import FastParser, RenderedChunk, is_ansi_codec
 from evtxhunt.log_model import ChunkAccount, Origin, ParseFailure, RecordState, RecoveredRecord, Scope
+from evtxhunt.record_rows import RecordRows
 from evtxhunt.template_library import TemplateLibrary
-
-RECORD_SCHEMA = pa.schema(
-    [
-        ("origin", pa.string()),
-        ("header_record_id", pa.uint64()),
-        ("written_filetime", pa.uint64()),  # 100 ns since 1601-01-01 UTC
-        ("record_offset", pa.int64()),  # bytes from the start of the file; null: the walk did not meet it
-        ("record_json", pa.string()),
-    ]
-)
 
 # 4,096 rows feed DuckDB's 2,048-row vectors well; a batch of few, huge records ends after so many characters.
 _BATCH_RECORDS = 4096
@@ -75,8 +65,13 @@ class _Chunk:
 class ChunkReader:
     """Takes the chunks of one file in order, and keeps the rows of the next batch and the accounts of the file."""
 
-    def __init__(self, path: str, parser: FastParser, library: TemplateLibrary | None = None) -> None:
-        """`library` has the templates of the whole file, for records whose chunk has lost theirs."""
+    def __init__(
+        self, path: str, parser: FastParser, library: TemplateLibrary | None = None, content: str = ""
+    ) -> None:
+        """`library` has the templates of the whole file, for records whose chunk has lost theirs.
+
+        `content` tells apart files of one path.
+        """
         self.chunks = 0
         self.crc_mismatches = 0
         self.ids: tuple[int, int] | None = None  # lowest and highest in the headers of rendered records, slack apart
@@ -87,11 +82,11 @@ class ChunkReader:
         self._failures: list[ParseFailure] = []
         self._other_failures = 0
         self._read_alone: dict[int, dict[int, int]] = {}  # chunk -> offset in it -> header_record_id
-        self._path = path
+        self._place = path, content
         self._parser = parser
         self._library = library
         self._work = 0
-        self._rows = _Rows()
+        self._rows = RecordRows()
 
     @property
     def has_full_batch(self) -> bool:
@@ -110,7 +105,7 @@ class ChunkReader:
 
     def take_batch(self) -> pa.RecordBatch | None:
         """The rows since the last one, of RECORD_SCHEMA; None if there are none."""
-        rows, self._rows = self._rows, _Rows()
+        rows, self._rows = self._rows, RecordRows()
         return rows.batch() if rows.texts else None
 
     def fail(self, scope: Scope, chunk: int | None, offset: int | None, record_id: int | None, reason: str) -> None:
@@ -156,7 +151,8 @@ class ChunkReader:
                 self._rescue(chunk, header, "its chunk has no header to read it by")
             self._tell_hidden(chunk, walk)
             return
-        rendered = self._parser.render(data, self._path, number, walk.live_end)
+        path, content = self._place
+        rendered = self._parser.render(data, path, number, walk.live_end, content)
         has_cut = not walk.is_crc_valid and any(chunk.cut_reason(header) for header in walk.headers(data))
         if rendered.is_clean and rendered.record_ids == walk.record_ids and not has_cut:
             offsets = [base + offset for offset in walk.offsets]
@@ -347,52 +343,3 @@ def is_known_codec(name: str) -> bool:
 def _origin(chunk: _Chunk, origin: Origin) -> Origin:
     """Whatever way it was read, a record of a carved chunk is a carved one."""
     return "carved" if chunk.is_carved else origin
-
-
-def _numbers(code: str, values: Sequence[int | None], number_type: pa.DataType) -> pa.Array:
-    """What pa.array makes of them, in a third of the time where none is missing."""
-    try:
-        buffer = pa.py_buffer(array(code, values))  # type: ignore[type-var]  # None is the TypeError below
-    except TypeError:
-        return pa.array(values, number_type)
-    return pa.Array.from_buffers(number_type, len(values), [None, buffer])
-
-
-class _Rows:
-    """The columns of the next batch."""
-
-    def __init__(self) -> None:
-        self.origins: list[tuple[Origin, int]] = []  # of so many rows one after the other
-        self.record_ids: list[int] = []
-        self.filetimes: list[int | None] = []
-        self.offsets: list[int | None] = []
-        self.texts: list[str] = []
-        self.characters = 0
-
-    def add(
-        self,
-        origin: Origin,
-        record_ids: Sequence[int],
-        filetimes: Sequence[int | None],
-        offsets: Sequence[int | None],
-        texts: Sequence[str],
-    ) -> None:
-        self.origins.append((origin, len(texts)))
-        self.record_ids += record_ids
-        self.filetimes += filetimes
-        self.offsets += offsets
-        self.texts += texts
-        self.characters += sum(map(len, texts))
-
-    def batch(self) -> pa.RecordBatch:
-        arrays = [
-            _numbers("Q", self.record_ids, pa.uint64()),
-            _numbers("Q", self.filetimes, pa.uint64()),
-            _numbers("q", self.offsets, pa.int64()),
-            pa.array(self.texts, pa.string()),
-        ]
-        if len({origin for origin, _ in self.origins}) == 1:  # nearly always, and as a list it would cost time
-            origins = pa.repeat(pa.scalar(self.origins[0][0], pa.string()), len(self.texts))
-        else:
-            origins = pa.array([origin for origin, count in self.origins for _ in range(count)], pa.string())
-        return pa.record_batch([origins, *arrays], schema=RECORD_SCHEMA)
