@@ -19,6 +19,7 @@ with atheris.instrument_imports(include=["evtxhunt.chunk", "evtxhunt.binxml", "e
         MOST_RECORDS,
         RECORD_HEADER_SIZE,
         headers_between,
+        hidden_headers,
         read_file_header,
         walk_chunk,
     )
@@ -39,8 +40,12 @@ def read_one(data: bytes) -> None:
     assert all(chunk[offset : offset + 4] == b"\x2a\x2a\0\0" for offset in walk.offsets)
     assert len(walk.missing_ids) <= MOST_RECORDS and not set(walk.missing_ids) & set(walk.record_ids)
     assert 512 <= walk.live_end <= CHUNK_SIZE
+    others = [record for _, hidden in hidden_headers(chunk, walk) for record in hidden]
+    others += headers_between(chunk, walk.live_end, CHUNK_SIZE)
+    places = [record.offset for record in (*headers, *others)]
+    assert len(places) == len(set(places))
     renderer = RecordRenderer(chunk)
-    for record in (*headers, *headers_between(chunk, walk.live_end, CHUNK_SIZE)):
+    for record in (*headers, *others):
         try:
             json.loads(renderer.render(record.offset, record.size).text)
         except UnreadableRecordError:
