@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from benchmarks.corpus import make_corpus
 from benchmarks.resident import peak_resident
-from evtxhunt.chunk_reader import RECORD_SCHEMA
 from evtxhunt.parse import LogReader
+from evtxhunt.record_rows import RECORD_SCHEMA
 from samples.bulk import write_weeks
 
 

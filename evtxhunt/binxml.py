@@ -8,15 +8,19 @@ every real record.
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from evtxhunt.binxml_json import JsonWriter
+from evtxhunt.binxml_nodes import Element, Node, Place, StaleRecordError, UnreadableRecordError
 from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC, Value, decode_value, json_text
 from evtxhunt.chunk import CHUNK_SIZE, RECORD_HEADER_SIZE
 
-# Real records nest 7 elements deep, have 300 nodes and render to 200 KiB; who writes more wants to do harm.
-_MOST_DEPTH = 64
+# What reading bytes that are something else can end in, beside what is looked at on purpose.
+_MISREAD = (struct.error, IndexError, OverflowError, RecursionError)
+# Real records nest 7 elements deep and have 300 nodes; who writes more wants to do harm.
+_MOST_DEPTH = 64  # of elements in one stream of tokens, and of streams in one another
 _MOST_NODES = 20_000
-_MOST_CHARACTERS = 1 << 20
+_BYTES_A_NODE = 16  # a long text or name counts as so many nodes more
 _MOST_VALUES = 4096
 
 _END, _CLOSE_START, _CLOSE_EMPTY, _END_ELEMENT = 0x00, 0x02, 0x03, 0x04
@@ -27,32 +31,6 @@ _STRING, _BINXML = 0x01, 0x21
 
 _SIZE_COPY = 4  # bytes behind the content of a record
 _ENTITIES = {"quot": '"', "apos": "'", "amp": "&", "lt": "<", "gt": ">"}
-
-
-class UnreadableRecordError(Exception):
-    """The record cannot be rendered; the message says why and names an offset from the chunk's start."""
-
-
-class StaleRecordError(UnreadableRecordError):
-    """The template or a name that the record refers to is not there any more: something else stands in its place."""
-
-
-@dataclass(slots=True, eq=False)
-class _Element:
-    name: str
-    attributes: "list[tuple[str, list[Node]]]" = field(default_factory=list)
-    children: "list[Node]" = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a template takes value `index`."""
-
-    index: int
-    is_optional: bool
-
-
-Node = _Element | _Place | Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +64,7 @@ class RecordRenderer:
         self._open_templates: set[int] = set()
         self._refers_to: int | None = None
         self._record = range(0)
+        self._names: dict[int, tuple[str, int]] = {}  # offset -> name, units
 
     def render(self, offset: int, size: int) -> RenderedRecord:
         """The record whose header is at `offset` and says `size` bytes.
@@ -99,11 +78,11 @@ class RecordRenderer:
         self._record = range(offset, min(offset + size, CHUNK_SIZE))
         try:
             nodes, _ = self._read(offset + RECORD_HEADER_SIZE, self._record.stop - _SIZE_COPY, False, 0)
-            elements = [node for node in nodes if isinstance(node, _Element)]
+            elements = [node for node in nodes if isinstance(node, Element)]
             if len(elements) != 1:
                 raise UnreadableRecordError(f"{len(elements)} elements at its top instead of one")
-            text = _JsonWriter().root(elements[0])
-        except struct.error as error:
+            text = JsonWriter().root(elements[0])
+        except _MISREAD as error:
             raise UnreadableRecordError(f"its content at {offset + RECORD_HEADER_SIZE} ends too early") from error
         return RenderedRecord(text, self._refers_to, self._is_borrowed)
 
@@ -113,7 +92,7 @@ class RecordRenderer:
         try:
             (size,) = struct.unpack_from("<I", self._chunk, offset + 20)
             return self._read(offset + 24, offset + 24 + size, True, 0)[0]
-        except struct.error as error:
+        except _MISREAD as error:
             raise UnreadableRecordError(f"the template at {offset} ends too early") from error
 
     def _read(self, pos: int, end: int, has_dependency: bool, depth: int) -> tuple[list[Node], int]:
@@ -122,7 +101,7 @@ class RecordRenderer:
             raise UnreadableRecordError("nested too deeply")
         chunk = self._chunk
         top: list[Node] = []
-        open_elements: list[_Element] = []
+        open_elements: list[Element] = []
         into = top  # where the next node goes: children, or the value of an attribute
         while pos < end:
             token = chunk[pos]
@@ -135,7 +114,7 @@ class RecordRenderer:
                 pos += 2 if has_dependency else 0
                 name, pos = self._name(pos + 4)
                 pos += 4 if token & _MORE else 0
-                element = _Element(name)
+                element = Element(name)
                 (open_elements[-1].children if open_elements else top).append(element)
                 open_elements.append(element)
                 if len(open_elements) + depth > _MOST_DEPTH:
@@ -155,7 +134,7 @@ class RecordRenderer:
                 into.append(value)
             elif token in (_SUBSTITUTION, _OPTIONAL):
                 (index, _) = struct.unpack_from("<HB", chunk, pos)
-                into.append(_Place(index, token == _OPTIONAL))
+                into.append(Place(index, token == _OPTIONAL))
                 pos += 3
             elif token == _TEMPLATE:
                 nodes, pos = self._instance(pos, end, depth)
@@ -193,26 +172,34 @@ class RecordRenderer:
     def _name(self, pos: int) -> tuple[str, int]:
         """The name that the reference at `pos` leads to, and where what follows the reference begins."""
         (offset,) = struct.unpack_from("<I", self._chunk, pos)
+        if offset not in self._names:
+            self._names[offset] = self._name_at(offset)
+        name, length = self._names[offset]
+        self._refer(offset)
+        pos += 4
+        if offset == pos:  # it stands right here, where it was used first
+            pos += 8 + 2 * length + 2
+        return name, pos
+
+    def _name_at(self, offset: int) -> tuple[str, int]:
         if offset + 8 > CHUNK_SIZE:
             raise StaleRecordError(f"its name at {offset} is outside of the chunk")
         stored_hash, length = struct.unpack_from("<HH", self._chunk, offset + 4)
+        self._count(2 * length // _BYTES_A_NODE)
         units = self._chunk[offset + 8 : offset + 8 + 2 * length]
         hashed = 0
         for low, high in zip(units[::2], units[1::2], strict=False):
             hashed = (hashed * 65599 + (high << 8 | low)) & 0xFFFFFFFF
         if len(units) != 2 * length or length == 0 or hashed & 0xFFFF != stored_hash:
             raise StaleRecordError(f"its name at {offset} is overwritten: the hash there does not fit")
-        self._refer(offset)
-        pos += 4
-        if offset == pos:  # it stands right here, where it was used first
-            pos += 8 + 2 * length + 2
-        return json_text(units.decode("utf-16-le", "ignore")), pos
+        return json_text(units.decode("utf-16-le", "ignore")), length
 
     def _counted_text(self, pos: int) -> tuple[str, int]:
         (length,) = struct.unpack_from("<H", self._chunk, pos)
         end = pos + 2 + 2 * length
         if end > CHUNK_SIZE:
             raise UnreadableRecordError(f"text at {pos} runs out of the chunk")
+        self._count(2 * length // _BYTES_A_NODE)
         return self._chunk[pos + 2 : end].decode("utf-16-le", "ignore"), end
 
     def _literal(self, pos: int) -> tuple[Value, int]:
@@ -276,103 +263,30 @@ class RecordRenderer:
     def _value(self, pos: int, size: int, value_type: int, depth: int) -> "list[Node]":
         if value_type == _BINXML:
             return self._read(pos, pos + size, False, depth + 1)[0]
+        self._count(size // _BYTES_A_NODE)
         try:
-            return [decode_value(value_type, self._chunk[pos : pos + size], self._ansi_codec)]
+            value = decode_value(value_type, self._chunk[pos : pos + size], self._ansi_codec)
         except (ValueError, struct.error) as error:
             raise UnreadableRecordError(f"the value of type 0x{value_type:02x} at {pos}: {error}") from error
+        self._count(len(value.items))
+        return [value]
 
     def _filled(self, nodes: "Sequence[Node]", values: "Sequence[list[Node]]") -> "Iterator[Node]":
         for node in nodes:
             self._count(1)
-            if isinstance(node, _Place):
+            if isinstance(node, Place):
                 if node.index < len(values):
+                    self._count(len(values[node.index]))
                     yield from values[node.index]
-            elif isinstance(node, _Element):
+            elif isinstance(node, Element):
                 attributes = [(name, list(self._filled(value, values))) for name, value in node.attributes]
                 children = list(self._filled(node.children, values))
                 array = next((child for child in children if isinstance(child, Value) and child.items), None)
                 if array is None:
-                    yield _Element(node.name, attributes, children)
+                    yield Element(node.name, attributes, children)
                     continue
                 self._count(len(array.items) * len(children))
                 for item in array.items:
-                    yield _Element(node.name, attributes, [item if child is array else child for child in children])
+                    yield Element(node.name, attributes, [item if child is array else child for child in children])
             else:
                 yield node
-
-
-class _JsonWriter:
-    """Elements to the JSON of the fast parser's `records_json()`: attributes in "#attributes", named Data flattened."""
-
-    def __init__(self) -> None:
-        self._written = 0  # characters and elements: values that are named twice are there once, and written twice
-
-    def root(self, element: _Element) -> str:
-        return f'{{"{element.name}":{self._element(element, False)}}}'
-
-    def _element(self, element: _Element, is_container: bool) -> str:
-        self._count(1)
-        attributes = self._attributes(element)
-        if not attributes and not any(isinstance(child, _Element) for child in element.children):
-            return self._content(element.children) if _has_text(element.children) else "null"
-        return self._object(element, attributes, is_container)
-
-    def _object(self, element: _Element, attributes: str, is_container: bool) -> str:
-        members = [f'"#attributes":{{{attributes}}}'] if attributes else []
-        texts = [child for child in element.children if not isinstance(child, _Element)]
-        if _has_text(texts):
-            members.append(f'"#text":{self._content([text for text in texts if _has_text([text])])}')
-        children = [child for child in element.children if isinstance(child, _Element)]
-        data = [child for child in children if child.name == "Data"] if is_container else []
-        is_named = any(_has_text(_name_of(child)) for child in data)
-        seen: dict[str, int] = {}
-        for child in children:
-            self._count(len(child.name))
-            is_data = is_container and child.name == "Data"
-            if is_data and is_named:
-                if _has_text(name := _name_of(child)):
-                    members.append(f'"{self._text(name)}":{self._data(child)}')
-            elif is_data:
-                if child is data[0]:
-                    values = [self._data(item) for item in data]
-                    listed = values[0] if len(values) == 1 else f"[{','.join(values)}]"
-                    members.append(f'"Data":{{"#text":{listed}}}')
-            else:
-                count = seen[child.name] = seen.get(child.name, -1) + 1
-                key = f"{child.name}_{count}" if count else child.name
-                members.append(f'"{key}":{self._element(child, child.name in ("EventData", "UserData"))}')
-        return f"{{{','.join(members)}}}"
-
-    def _data(self, element: _Element) -> str:
-        self._count(1)
-        if any(isinstance(child, _Element) for child in element.children):
-            return self._object(element, "", False)
-        return self._content(element.children) if _has_text(element.children) else '""'
-
-    def _attributes(self, element: _Element) -> str:
-        shown = [(name, value) for name, value in element.attributes if _has_text(value)]
-        self._count(sum(len(name) for name, _ in shown))
-        return ",".join(f'"{name}":{self._content(value)}' for name, value in shown)
-
-    def _content(self, nodes: "Sequence[Node]") -> str:
-        text = self._text(nodes)
-        is_bare = len(nodes) == 1 and isinstance(nodes[0], Value) and nodes[0].is_bare
-        return text if is_bare else f'"{text}"'
-
-    def _text(self, nodes: "Sequence[Node]") -> str:
-        texts = [node.text for node in nodes if isinstance(node, Value)]
-        self._count(sum(map(len, texts)))
-        return "".join(texts)
-
-    def _count(self, written: int) -> None:
-        self._written += written
-        if self._written > _MOST_CHARACTERS:
-            raise UnreadableRecordError(f"it renders to more than {_MOST_CHARACTERS} characters; no real one does")
-
-
-def _has_text(nodes: "Sequence[Node]") -> bool:
-    return any(isinstance(node, Value) and node.text != "" for node in nodes)
-
-
-def _name_of(data: _Element) -> "Sequence[Node]":
-    return next((value for name, value in data.attributes if name == "Name"), [])

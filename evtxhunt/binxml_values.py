@@ -90,12 +90,18 @@ def _real(form: str, plain_exponents: range) -> Callable[[bytes], str]:
     """The shortest text that is read back as the same number, with an exponent where it has none of these."""
     layout = struct.Struct("<" + form)
 
+    def is_same(text: str, data: bytes) -> bool:
+        try:
+            return layout.pack(float(text)) == data
+        except OverflowError:  # the largest number, rounded up
+            return False
+
     def decode(data: bytes) -> str:
         (number,) = layout.unpack_from(data)
         if not math.isfinite(number):
             return "NaN" if math.isnan(number) else str(number)
         width = layout.size
-        digits = next(count for count in range(17) if layout.pack(float(f"{number:.{count}e}")) == data[:width])
+        digits = next(count for count in range(17) if is_same(f"{number:.{count}e}", data[:width]))
         shortest = f"{number:.{digits}e}"
         mantissa, exponent = shortest.split("e")
         if number and int(exponent) not in plain_exponents:

@@ -7,10 +7,11 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from evtxhunt.chunk import CHUNK_MAGIC, CHUNK_SIZE, is_chunk_header, walk_chunk
-from evtxhunt.chunk_reader import RECORD_SCHEMA, ChunkReader
+from evtxhunt.chunk_reader import ChunkReader
 from evtxhunt.fast_parser import FastParser
 from evtxhunt.log_model import LogAccount
 from evtxhunt.model import SourceFile
+from evtxhunt.record_rows import RECORD_SCHEMA
 from evtxhunt.template_library import TemplateLibrary
 
 _BLOCK_SIZE = 4 << 20

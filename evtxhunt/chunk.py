@@ -114,7 +114,8 @@ def walk_chunk(chunk: bytes) -> ChunkWalk:
     """Lists the records of a chunk of CHUNK_SIZE bytes from its headers alone; offsets count from its start.
 
     After damage it goes on at the next header that is credible: magic, a size that stays inside the chunk, the
-    same size again at the record's end.
+    same size again at the record's end. Of records that begin inside of another one it lists those alone that no
+    value of that one can be: see `hidden_headers` for the others.
     """
     header = _CHUNK_HEADER.unpack_from(chunk)
     first_number, last_number, first_id, last_id = header[1:5]
@@ -182,13 +183,14 @@ def _walk_records(chunk: bytes, end: int, is_sound: bool) -> _Records:
         if magic != _RECORD_MAGIC_NUMBER or size < _SMALLEST_RECORD or offset + size > CHUNK_SIZE:
             if found.damaged_at is None:
                 found.damaged_at = offset
-            offset = _next_credible_record(chunk, offset + 1, end)
+            overlapping = _first_overlapping(chunk, offsets[-1], offset, end) if offset == last_end and offsets else -1
+            offset = overlapping if overlapping != -1 else _next_credible_record(chunk, offset + 1, end)
             continue
         offsets.append(offset)
         record_ids.append(record_id)
         written_filetimes.append(filetime)
         last_end = offset + size
-        offset = last_end if is_sound else _first_swallowed(chunk, offset, last_end)
+        offset = last_end if is_sound or _has_copy(chunk, offset, size) else _first_swallowed(chunk, offset, last_end)
     found.end = last_end
     return found
 
@@ -196,18 +198,35 @@ def _walk_records(chunk: bytes, end: int, is_sound: bool) -> _Records:
 def _first_swallowed(chunk: bytes, start: int, end: int) -> int:
     """Where the first of the records begins that the size of the one at `start` hides; `end` if it hides none.
 
-    They are believed if one follows the other to the very end: no value in a record looks so.
+    `start` must have no copy of its size at its end. They are believed if one follows the other, each with its own
+    copy, to the very end: before the end of a value there is the end of its record.
     """
-    first = chunk.find(RECORD_MAGIC, start + RECORD_HEADER_SIZE, end)
-    while first != -1:
-        offset, size = first, _SMALLEST_RECORD
-        while size >= _SMALLEST_RECORD and offset + size <= end and chunk.startswith(RECORD_MAGIC, offset):
-            size = _uint32(chunk, offset + 4)
-            offset += size
-        if offset == end and size >= _SMALLEST_RECORD:
+    dead: set[int] = set()  # from there no chain reaches the end
+    for first in _magics(chunk, start + RECORD_HEADER_SIZE, end):
+        offset = first
+        while offset not in dead and _is_credible(chunk, offset, end):
+            dead.add(offset)
+            offset += _uint32(chunk, offset + 4)
+        if offset == end:
             return first
-        first = chunk.find(RECORD_MAGIC, first + 1, end)
     return end
+
+
+def _first_overlapping(chunk: bytes, start: int, end: int, live_end: int) -> int:
+    """Where in what is left of the record from `start` to `end` the first of those begins that overwrite its end.
+
+    -1 if there are none. They are believed if one follows the other across `end` to a credible one or the end of live
+    space, and nothing else begins at `end`: no value crosses the end of its record.
+    """
+    dead: set[int] = set()
+    for first in _magics(chunk, start + RECORD_HEADER_SIZE, end):
+        offset = first
+        while offset < end and offset not in dead and _is_credible(chunk, offset, CHUNK_SIZE):
+            dead.add(offset)
+            offset += _uint32(chunk, offset + 4)
+        if offset > end and (offset == live_end or _is_credible(chunk, offset, CHUNK_SIZE)):
+            return first
+    return -1
 
 
 def is_chunk_header(data: bytes) -> bool:
@@ -239,9 +258,27 @@ def headers_between(chunk: bytes, start: int, end: int) -> Iterator[RecordHeader
         offset = _next_credible_record(chunk, offset + header.size, CHUNK_SIZE)
 
 
+def hidden_headers(chunk: bytes, walk: ChunkWalk) -> Iterator[tuple[int, list[RecordHeader]]]:
+    """Offsets of records in which credible record headers are that the walk does not list, and these headers.
+
+    They may be records, or bytes that somebody had logged. Where checksums prove a whole record nothing is looked for.
+    """
+    headers = walk.headers(chunk)
+    ends = [*walk.offsets[1:], walk.live_end]
+    for outer, following in zip(headers, ends, strict=False):
+        if not walk.is_crc_valid or not has_end(chunk, outer):
+            end = min(outer.offset + outer.size, following, walk.live_end)
+            if hidden := list(headers_between(chunk, outer.offset + 1, end)):
+                yield outer.offset, hidden
+
+
 def has_end(chunk: bytes, header: RecordHeader) -> bool:
     """Whether the copy of a record's size, with which every record ends, is where it is due."""
-    return _uint32(chunk, header.offset + header.size - 4) == header.size
+    return _has_copy(chunk, header.offset, header.size)
+
+
+def _has_copy(chunk: bytes, offset: int, size: int) -> bool:
+    return _uint32(chunk, offset + size - 4) == size
 
 
 def _header_at(chunk: bytes, offset: int) -> RecordHeader:
@@ -250,15 +287,25 @@ def _header_at(chunk: bytes, offset: int) -> RecordHeader:
 
 
 def _next_credible_record(chunk: bytes, start: int, end: int) -> int:
+    for offset in _magics(chunk, start, end):
+        if offset + _SMALLEST_RECORD <= end and _is_credible(chunk, offset, CHUNK_SIZE):
+            return offset
+    return end
+
+
+def _magics(chunk: bytes, start: int, end: int) -> Iterator[int]:
     offset = chunk.find(RECORD_MAGIC, start, end)
     while offset != -1:
-        if offset + _SMALLEST_RECORD <= end:
-            size = _uint32(chunk, offset + 4)
-            is_inside = size >= _SMALLEST_RECORD and offset + size <= CHUNK_SIZE
-            if is_inside and _uint32(chunk, offset + size - 4) == size:
-                return offset
+        yield offset
         offset = chunk.find(RECORD_MAGIC, offset + 1, end)
-    return end
+
+
+def _is_credible(chunk: bytes, offset: int, end: int) -> bool:
+    """Whether a record begins at `offset` that ends before `end` and with the copy of its size."""
+    if not chunk.startswith(RECORD_MAGIC, offset):
+        return False
+    size = _uint32(chunk, offset + 4)
+    return _SMALLEST_RECORD <= size <= end - offset and _has_copy(chunk, offset, size)
 
 
 def _uint32(data: bytes, offset: int) -> int:

@@ -1,13 +1,14 @@
 """Reads chunks with both parsers, the fast one first and ours for what it leaves out, and accounts for every record."""
 
 import codecs
-from array import array
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from evtxhunt.binxml import RecordRenderer, StaleRecordError, UnreadableRecordError
+from evtxhunt.binxml import RecordRenderer
+from evtxhunt.binxml_nodes import StaleRecordError, UnreadableRecordError
 from evtxhunt.chunk import (
     CHUNK_MAGIC,
     CHUNK_SIZE,
@@ -16,21 +17,13 @@ from evtxhunt.chunk import (
     RecordHeader,
     has_end,
     headers_between,
+    hidden_headers,
     walk_chunk,
 )
 from evtxhunt.fast_parser import FastParser, RenderedChunk, is_ansi_codec
 from evtxhunt.log_model import ChunkAccount, Origin, ParseFailure, RecordState, RecoveredRecord, Scope
+from evtxhunt.record_rows import RecordRows
 from evtxhunt.template_library import TemplateLibrary
-
-RECORD_SCHEMA = pa.schema(
-    [
-        ("origin", pa.string()),
-        ("header_record_id", pa.uint64()),
-        ("written_filetime", pa.uint64()),  # 100 ns since 1601-01-01 UTC
-        ("record_offset", pa.int64()),  # bytes from the start of the file; null: the walk did not meet it
-        ("record_json", pa.string()),
-    ]
-)
 
 # 4,096 rows feed DuckDB's 2,048-row vectors well; a batch of few, huge records ends after so many characters.
 _BATCH_RECORDS = 4096
@@ -41,6 +34,7 @@ MOST_LISTED = 100_000
 # record has 100 to 300: 200,000 of them are tried, and forged ones cannot hold up the other logs for hours.
 _CHUNK_WORK = 500_000
 _FILE_WORK = 40_000_000
+_SHARED_ID = "another record of this damaged chunk has its id"
 _GIVEN_UP = "the parser gave this chunk up at earlier damage"
 # Seen in real logs: what a parser makes of such a record has no user, or half a path, and looks whole.
 _CUT = "its end is cut off or overwritten: its size, due there once more, is not there"
@@ -71,8 +65,13 @@ class _Chunk:
 class ChunkReader:
     """Takes the chunks of one file in order, and keeps the rows of the next batch and the accounts of the file."""
 
-    def __init__(self, path: str, parser: FastParser, library: TemplateLibrary | None = None) -> None:
-        """`library` has the templates of the whole file, for records whose chunk has lost theirs."""
+    def __init__(
+        self, path: str, parser: FastParser, library: TemplateLibrary | None = None, content: str = ""
+    ) -> None:
+        """`library` has the templates of the whole file, for records whose chunk has lost theirs.
+
+        `content` tells apart files of one path.
+        """
         self.chunks = 0
         self.crc_mismatches = 0
         self.ids: tuple[int, int] | None = None  # lowest and highest in the headers of rendered records, slack apart
@@ -83,11 +82,11 @@ class ChunkReader:
         self._failures: list[ParseFailure] = []
         self._other_failures = 0
         self._read_alone: dict[int, dict[int, int]] = {}  # chunk -> offset in it -> header_record_id
-        self._path = path
+        self._place = path, content
         self._parser = parser
         self._library = library
         self._work = 0
-        self._rows = _Rows()
+        self._rows = RecordRows()
 
     @property
     def has_full_batch(self) -> bool:
@@ -106,7 +105,7 @@ class ChunkReader:
 
     def take_batch(self) -> pa.RecordBatch | None:
         """The rows since the last one, of RECORD_SCHEMA; None if there are none."""
-        rows, self._rows = self._rows, _Rows()
+        rows, self._rows = self._rows, RecordRows()
         return rows.batch() if rows.texts else None
 
     def fail(self, scope: Scope, chunk: int | None, offset: int | None, record_id: int | None, reason: str) -> None:
@@ -150,14 +149,18 @@ class ChunkReader:
             self.fail("chunk", number, base, None, f"chunk begins with {data[:8].hex(' ')} and not with ElfChnk")
             for header in walk.headers(data):
                 self._rescue(chunk, header, "its chunk has no header to read it by")
+            self._tell_hidden(chunk, walk)
             return
-        rendered = self._parser.render(data, self._path, number, walk.live_end)
+        path, content = self._place
+        rendered = self._parser.render(data, path, number, walk.live_end, content)
         has_cut = not walk.is_crc_valid and any(chunk.cut_reason(header) for header in walk.headers(data))
         if rendered.is_clean and rendered.record_ids == walk.record_ids and not has_cut:
             offsets = [base + offset for offset in walk.offsets]
             self._add(_origin(chunk, "live"), walk.record_ids, walk.written_filetimes, offsets, rendered.texts)
         else:
             self._match(chunk, walk, rendered)
+        if not walk.is_crc_valid or not rendered.is_clean:
+            self._tell_hidden(chunk, walk)
         if not walk.is_live_end_told and size == CHUNK_SIZE:
             reason = f"the chunk header is wrong about where live space ends; read to {walk.live_end}"
             self.fail("chunk", number, base, None, reason)
@@ -165,32 +168,53 @@ class ChunkReader:
             self.fail("chunk", number, base + walk.damaged_at, None, "no record header where one is due")
         self._find_missing(chunk, walk.live_end, set(walk.missing_ids).difference(rendered.record_ids))
 
+    def _tell_hidden(self, chunk: _Chunk, walk: ChunkWalk) -> None:
+        for offset, hidden in hidden_headers(chunk.data, walk):
+            seen = f"{len(hidden)} record{'s' * (len(hidden) > 1)} inside of the record at {offset} of this chunk"
+            reason = f"what looks like {seen} may be a value of it, and counts as slack"
+            self.fail("chunk", chunk.number, chunk.base + hidden[0].offset, None, reason)
+
     def read_slack(self, number: int, base: int, data: bytes, *, is_carved: bool = False) -> None:
-        """Reads the records that are left in the free space of a chunk. Call it after `read_chunk` of that chunk."""
-        if not data.startswith(CHUNK_MAGIC):
-            return  # all of it was taken for live space
+        """Reads the records that are left in the free space of a chunk, and what may be records inside of live ones.
+
+        Call it after `read_chunk` of that chunk.
+        """
+        has_magic = data.startswith(CHUNK_MAGIC)  # else all of it was taken for live space
         data = data.ljust(CHUNK_SIZE, b"\0")
-        live_end = walk_chunk(data).live_end
-        chunk = _Chunk(number, base, data, CHUNK_SIZE, self._renderer(data), is_carved, live_end)
-        for header in headers_between(data, live_end, CHUNK_SIZE):
+        walk = walk_chunk(data)
+        chunk = _Chunk(number, base, data, CHUNK_SIZE, self._renderer(data), is_carved, walk.live_end)
+        for offset, headers in hidden_headers(data, walk):
+            for header in headers:
+                self._take_slack(
+                    chunk, header, f"inside of the record at {offset} of its chunk; it may be a value of it"
+                )
+        for header in headers_between(data, walk.live_end, CHUNK_SIZE) if has_magic else ():
             if header.offset not in self._read_alone.get(number, ()):
-                self._take_slack(chunk, header)
+                self._take_slack(chunk, header, None)
 
     def _renderer(self, data: bytes) -> RecordRenderer:
         find_template = self._library.find if self._library is not None else None
         return RecordRenderer(data, self._parser.ansi_codec, find_template)
 
     def _match(self, chunk: _Chunk, walk: ChunkWalk, rendered: RenderedChunk) -> None:
-        """Pairs rendered records with walked headers in order; headers left over are read alone."""
+        """Pairs rendered records with walked headers in order; headers left over are read alone.
+
+        So are those that share their record id: which of them the parser left out, nothing tells.
+        """
         headers = walk.headers(chunk.data)
-        position = 0
+        shared = {record_id for record_id, count in Counter(walk.record_ids).items() if count > 1}
+        position, errors = 0, list[str]()
         for index, (record_id, text) in enumerate(zip(rendered.record_ids, rendered.texts, strict=True)):
+            errors += rendered.errors_before(index)
+            if record_id in shared:
+                continue
             try:
                 found = walk.record_ids.index(record_id, position)
             except ValueError:
                 self._add(_origin(chunk, "live"), [record_id], [None], [None], [text])
                 continue
-            self._rescue_all(chunk, headers[position:found], rendered.errors_before(index))
+            self._rescue_all(chunk, headers[position:found], errors, shared)
+            errors.clear()
             header = headers[found]
             if (reason := chunk.cut_reason(header)) is not None:
                 self._reject(chunk, header, reason, text)
@@ -198,12 +222,16 @@ class ChunkReader:
                 offset, filetime = chunk.base + header.offset, header.written_filetime
                 self._add(_origin(chunk, "live"), [record_id], [filetime], [offset], [text])
             position = found + 1
-        self._rescue_all(chunk, headers[position:], rendered.errors_before(len(rendered.texts)))
+        errors += rendered.errors_before(len(rendered.texts))
+        self._rescue_all(chunk, headers[position:], errors, shared)
 
-    def _rescue_all(self, chunk: _Chunk, headers: Sequence[RecordHeader], errors: Sequence[str]) -> None:
+    def _rescue_all(
+        self, chunk: _Chunk, headers: Sequence[RecordHeader], errors: Sequence[str], shared: Set[int]
+    ) -> None:
         # The parser names an error once and then goes on, or gives the rest of the chunk up.
-        for place, header in enumerate(headers):
-            self._rescue(chunk, header, errors[place] if place < len(errors) else _GIVEN_UP)
+        named = iter(errors)
+        for header in headers:
+            self._rescue(chunk, header, _SHARED_ID if header.record_id in shared else next(named, _GIVEN_UP))
 
     def _find_missing(self, chunk: _Chunk, live_end: int, missing: set[int]) -> None:
         """Records that the chunk header counts may lie behind the end of live space that it names."""
@@ -231,19 +259,14 @@ class ChunkReader:
         self.fail("record", chunk.number, chunk.base + header.offset, header.record_id, reason)
         if remains is not None:
             self._add_recovered(chunk, header, _origin(chunk, "rescued"), None, "damaged", reason, remains)
-        # Where two states of a chunk are mixed, a whole record may begin inside of what is left of another one.
-        for hidden in headers_between(chunk.data, header.offset + 1, header.offset + header.size):
-            text, state, _ = self._render(chunk, hidden)
-            if text is not None:
-                reason = f"it begins inside of the damaged record at {header.offset} of its chunk"
-                self._add_rescued(chunk, hidden, text, state, reason)
 
     def _add_rescued(self, chunk: _Chunk, header: RecordHeader, text: str, state: RecordState, reason: str) -> None:
         self._read_alone.setdefault(chunk.number, {})[header.offset] = header.record_id
         self._add_recovered(chunk, header, _origin(chunk, "rescued"), text, state, reason)
 
-    def _take_slack(self, chunk: _Chunk, header: RecordHeader) -> None:
-        text, state, reason = self._render(chunk, header)
+    def _take_slack(self, chunk: _Chunk, header: RecordHeader, doubt: str | None) -> None:
+        text, state, why_not = self._render(chunk, header)
+        reason = f"{doubt}; {why_not}" if doubt and why_not else doubt or why_not
         self._add_recovered(chunk, header, _origin(chunk, "slack"), text, state, reason)
 
     def _render(self, chunk: _Chunk, header: RecordHeader) -> tuple[str | None, RecordState, str | None]:
@@ -320,52 +343,3 @@ def is_known_codec(name: str) -> bool:
 def _origin(chunk: _Chunk, origin: Origin) -> Origin:
     """Whatever way it was read, a record of a carved chunk is a carved one."""
     return "carved" if chunk.is_carved else origin
-
-
-def _numbers(code: str, values: Sequence[int | None], number_type: pa.DataType) -> pa.Array:
-    """What pa.array makes of them, in a third of the time where none is missing."""
-    try:
-        buffer = pa.py_buffer(array(code, values))  # type: ignore[type-var]  # None is the TypeError below
-    except TypeError:
-        return pa.array(values, number_type)
-    return pa.Array.from_buffers(number_type, len(values), [None, buffer])
-
-
-class _Rows:
-    """The columns of the next batch."""
-
-    def __init__(self) -> None:
-        self.origins: list[tuple[Origin, int]] = []  # of so many rows one after the other
-        self.record_ids: list[int] = []
-        self.filetimes: list[int | None] = []
-        self.offsets: list[int | None] = []
-        self.texts: list[str] = []
-        self.characters = 0
-
-    def add(
-        self,
-        origin: Origin,
-        record_ids: Sequence[int],
-        filetimes: Sequence[int | None],
-        offsets: Sequence[int | None],
-        texts: Sequence[str],
-    ) -> None:
-        self.origins.append((origin, len(texts)))
-        self.record_ids += record_ids
-        self.filetimes += filetimes
-        self.offsets += offsets
-        self.texts += texts
-        self.characters += sum(map(len, texts))
-
-    def batch(self) -> pa.RecordBatch:
-        arrays = [
-            _numbers("Q", self.record_ids, pa.uint64()),
-            _numbers("Q", self.filetimes, pa.uint64()),
-            _numbers("q", self.offsets, pa.int64()),
-            pa.array(self.texts, pa.string()),
-        ]
-        if len({origin for origin, _ in self.origins}) == 1:  # nearly always, and as a list it would cost time
-            origins = pa.repeat(pa.scalar(self.origins[0][0], pa.string()), len(self.texts))
-        else:
-            origins = pa.array([origin for origin, count in self.origins for _ in range(count)], pa.string())
-        return pa.record_batch([origins, *arrays], schema=RECORD_SCHEMA)

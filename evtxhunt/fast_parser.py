@@ -78,17 +78,17 @@ class FastParser:
         finally:
             self._are_readable = None
 
-    def render(self, chunk: bytes, path: str, number: int, live_end: int) -> RenderedChunk:
+    def render(self, chunk: bytes, path: str, number: int, live_end: int, content: str = "") -> RenderedChunk:
         """Every record before `live_end` of a chunk of CHUNK_SIZE bytes that the parser can render, as JSON.
 
-        `path` and `number` are those of the chunk, for the watch.
+        `path` and `number` are those of the chunk, for the watch, and `content` what tells apart logs of one path.
         """
         chunk = with_live_end(chunk, live_end)
         if self._watch is None:
             return self._checked(self._run(chunk))
-        if not self._watch.begin(path, number):
+        if (reason := self._watch.begin(path, number, content)) is not None:
             rendered = RenderedChunk()
-            rendered.add_error("the parser does not come back from this chunk")
+            rendered.add_error(reason)
             return rendered
         try:
             return self._checked(self._run(chunk))

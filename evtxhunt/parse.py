@@ -36,7 +36,8 @@ class LogReader:
         self._has_slack_read = False
         self._header: FileHeader | None = None
         library = TemplateLibrary(self._all_chunks, parser.ansi_codec)
-        self._reader = ChunkReader(source.place, parser, library)
+        content = "" if source.member is None else source.sha256
+        self._reader = ChunkReader(source.place, parser, library, content)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields batches of RECORD_SCHEMA in file order, slack last. Damage and read errors are in the account."""

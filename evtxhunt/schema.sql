@@ -49,7 +49,7 @@ CREATE TABLE source_file (
     rescued BIGINT,                     -- dropped by the fast parser, rendered by our own one record at a time
     failed BIGINT,                      -- each has its row in parse_failure, the first 100,000 of a log
     -- Beside them:
-    slack BIGINT,                       -- rendered from the free space of chunks; NULL: not looked for
+    slack BIGINT,                       -- rendered from free space, or from inside of other records; NULL: not looked for
     carved BIGINT,                      -- rendered from chunks found in a blob (ingest --carve); NULL: not looked for
     duplicate BIGINT                    -- of all these, those that are a row of event_copy and not of event
 );

@@ -12,16 +12,16 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NoReturn
 
-from evtxhunt.cli.output import say
+from evtxhunt.cli.output import EXIT_ERROR, say
 from evtxhunt.render.terminal import escape_terminal
-from evtxhunt.watch import MEMORY_SIZE, ParserWatch, ParserWork, parser_work, watch_this_process
+from evtxhunt.watch import MEMORY_SIZE, ParserWatch, ParserWork, Runaways, parser_work, watch_this_process
 
 # The parser takes about 0.2 ms for a chunk of a real log.
 _LOOK_SECONDS = 0.5
 # At the same chunk. Seconds of the processor, for a process may be stopped or starved.
 _MOST_SECONDS = 20
 _MOST_GROWTH = 2**30  # bytes of resident memory
-_MOST_RUNAWAYS = 100
+_MOST_LOGS = 100  # with such chunks
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -30,30 +30,34 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 def run_guarded(work: Callable[[], object]) -> None:
     """Runs `work` in a fork of this process, which returns; this one ends as that ends, and does not return."""
     memory = mmap.mmap(-1, MEMORY_SIZE)
-    forbidden: set[tuple[str, int]] = set()
+    runaways = Runaways()
     guard = os.getpid()
     while True:
         # Waited for and not handled: so a signal cannot fall between two looks.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (*_FORWARDED, signal.SIGCHLD))
         child = os.fork()
         if child == 0:
-            _become_guarded(memory, forbidden, guard, before)
+            _become_guarded(memory, runaways, guard, before)
             work()
             return
         status, culprit = _look_after(child, memory)
-        if culprit is None or len(forbidden) >= _MOST_RUNAWAYS:
+        if culprit is None:
             _end_as(status)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        forbidden.add((culprit.path, culprit.chunk))
+        going_on = "without the fast parser in this log" if runaways.add(culprit) else "without this chunk"
+        is_end = runaways.logs > _MOST_LOGS
         say(
             f"{escape_terminal(culprit.path)}: the parser does not come back from chunk {culprit.chunk};"
-            " going on without this chunk"
+            + (f" there are {_MOST_LOGS} such logs already: stopped here" if is_end else f" going on {going_on}")
         )
-        ParserWatch(memory, forbidden).end()
+        if is_end:
+            say("What was read is kept. Take these logs away and run this again to read the rest.")
+            os._exit(EXIT_ERROR)
+        ParserWatch(memory, runaways).end()
 
 
-def _become_guarded(memory: mmap.mmap, forbidden: set[tuple[str, int]], guard: int, mask: Collection[int]) -> None:
-    watch_this_process(ParserWatch(memory, forbidden))
+def _become_guarded(memory: mmap.mmap, runaways: Runaways, guard: int, mask: Collection[int]) -> None:
+    watch_this_process(ParserWatch(memory, runaways))
     # A guard that is killed takes its process along, or the case would stay locked.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != guard:

@@ -12,12 +12,14 @@ from itertools import pairwise
 import atheris
 
 with atheris.instrument_imports(include=["evtxhunt.chunk", "evtxhunt.binxml", "evtxhunt.binxml_values"]):
-    from evtxhunt.binxml import RecordRenderer, UnreadableRecordError
+    from evtxhunt.binxml import RecordRenderer
+    from evtxhunt.binxml_nodes import UnreadableRecordError
     from evtxhunt.chunk import (
         CHUNK_SIZE,
         MOST_RECORDS,
         RECORD_HEADER_SIZE,
         headers_between,
+        hidden_headers,
         read_file_header,
         walk_chunk,
     )
@@ -38,8 +40,12 @@ def read_one(data: bytes) -> None:
     assert all(chunk[offset : offset + 4] == b"\x2a\x2a\0\0" for offset in walk.offsets)
     assert len(walk.missing_ids) <= MOST_RECORDS and not set(walk.missing_ids) & set(walk.record_ids)
     assert 512 <= walk.live_end <= CHUNK_SIZE
+    others = [record for _, hidden in hidden_headers(chunk, walk) for record in hidden]
+    others += headers_between(chunk, walk.live_end, CHUNK_SIZE)
+    places = [record.offset for record in (*headers, *others)]
+    assert len(places) == len(set(places))
     renderer = RecordRenderer(chunk)
-    for record in (*headers, *headers_between(chunk, walk.live_end, CHUNK_SIZE)):
+    for record in (*headers, *others):
         try:
             json.loads(renderer.render(record.offset, record.size).text)
         except UnreadableRecordError:

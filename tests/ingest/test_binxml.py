@@ -1,12 +1,14 @@
 """Our own parser of single records writes what the fast parser writes, and knows what it cannot know."""
 
 import struct
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from evtxhunt.binxml import RecordRenderer, StaleRecordError, UnreadableRecordError
+from evtxhunt.binxml import RecordRenderer
+from evtxhunt.binxml_nodes import StaleRecordError, UnreadableRecordError
 from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC
 from evtxhunt.chunk import CHUNK_MAGIC, CHUNK_SIZE, FILE_HEADER_SIZE, walk_chunk
 from evtxhunt.fast_parser import FastParser, RenderedChunk
@@ -48,6 +50,7 @@ PAYLOADS: dict[str, Payload] = {
     ),
     "long integers": fields(v.int64(-(2**63)), v.uint64(2**64 - 1)),
     "float": fields(*map(v.real32, (0.0, 1.0, 0.1, 1e10, 1e15, 1e16, 1e20, 1e-5, 1e-6, 1e-10, -2.5, 3.4e38, 1 / 3))),
+    "largest float": fields(v.real32(3.4028234663852886e38), v.real64(sys.float_info.max)),
     "double": fields(*map(v.real64, (0.0, -0.0, 0.1, 1e15, 1e16, 9.99e15, 1e22, 1e-5, 9.9e-6, 1e-7, 1.5e300, 5e-324))),
     "no numbers": fields(*map(v.real64, (float("nan"), float("inf"), float("-inf")))),
     "booleans": fields(v.boolean(True), v.boolean(False), raw(13, struct.pack("<i", 7)), raw(13, b"\xff" * 4)),
@@ -159,6 +162,111 @@ def test_content_that_is_none_is_refused(body: bytes, reason: str) -> None:
     record = struct.pack("<IIQQ", 0x2A2A, size, 1, 0) + body + struct.pack("<I", size)
     chunk = (bytes(512) + record).ljust(CHUNK_SIZE, b"\0")
     with pytest.raises(UnreadableRecordError, match=reason):
+        RecordRenderer(chunk).render(512, size)
+
+
+def chunk_of(body: bytes, parts: dict[int, bytes]) -> tuple[bytes, int]:
+    """A chunk of one record with `body`, other `parts` by offset, and the record's size."""
+    chunk = bytearray(CHUNK_SIZE)
+    size = 24 + len(body) + 4
+    record = struct.pack("<IIQQ", 0x2A2A, size, 1, 0) + body + struct.pack("<I", size)
+    for offset, data in ({512: record} | parts).items():
+        assert not any(chunk[offset : offset + len(data)])
+        chunk[offset : offset + len(data)] = data
+    assert len(chunk) == CHUNK_SIZE
+    return bytes(chunk), size
+
+
+def template(tokens: bytes) -> bytes:
+    return struct.pack("<II12xI", 0, 7, len(tokens)) + tokens
+
+
+def name(text: str) -> bytes:
+    hashed = 0
+    for character in text:
+        hashed = (hashed * 65599 + ord(character)) & 0xFFFFFFFF
+    return struct.pack("<IHH", 0, hashed & 0xFFFF, len(text)) + text.encode("utf-16-le") + b"\0\0"
+
+
+def instance(definition_offset: int, *items: tuple[int, bytes]) -> bytes:
+    heads = b"".join(struct.pack("<HBx", len(data), kind) for kind, data in items)
+    return (
+        b"\x0c\1" + struct.pack("<III", 7, definition_offset, len(items)) + heads + b"".join(data for _, data in items)
+    )
+
+
+@pytest.mark.parametrize("tokens", [b"\x05", b"\x05\1", b"\x0d", b"\x08", b"\x01", b"\x06", b"\x0c"])
+def test_template_that_ends_with_its_chunk_in_the_midst_of_a_token_is_refused(tokens: bytes) -> None:
+    place = CHUNK_SIZE - len(template(tokens))
+    chunk, size = chunk_of(instance(place) + b"\0", {place: template(tokens)})
+    renderer = RecordRenderer(chunk)
+    with pytest.raises(UnreadableRecordError):
+        renderer.render(512, size)
+    with pytest.raises(UnreadableRecordError):
+        renderer.read_definition(place)
+
+
+def nested(levels: int) -> tuple[bytes, int]:
+    """Values in values, each of 38 elements in one another."""
+    element = b"\1" + struct.pack("<HII", 0xFFFF, 0, 50_000) + b"\2"
+    body = b"\0"
+    for _ in range(levels):
+        body = instance(40_000, (0x21, body))
+    tokens = element * 38 + b"\x0d\0\0\x21" + b"\4" * 38 + b"\0"
+    return chunk_of(body + b"\0", {40_000: template(tokens), 50_000: name("E")})
+
+
+def test_elements_in_values_in_values_are_not_written_without_end() -> None:
+    chunk, size = nested(5)
+    assert RecordRenderer(chunk).render(512, size).text == '{"E":' * 190 + "null" + "}" * 190
+    chunk, size = nested(20)
+    with pytest.raises(UnreadableRecordError, match="nested too deeply"):
+        RecordRenderer(chunk).render(512, size)
+
+
+def test_value_that_is_shown_often_counts_each_time() -> None:
+    body = b"\x08A\0" * 150
+    for _ in range(3):
+        body = instance(40_000, (0x21, body + b"\0"))
+    chunk, size = chunk_of(body + b"\0", {40_000: template(b"\x0d\0\0\x21" * 150 + b"\0")})
+    renderer = RecordRenderer(chunk)
+    with pytest.raises(UnreadableRecordError, match="more than 20000 nodes"):
+        renderer.render(512, size)
+    assert renderer.work < 21_000
+
+
+@pytest.mark.parametrize("length", [2_000, 22_000])
+def test_long_name_counts_by_its_length_and_once(length: int) -> None:
+    attribute = b"\x46" + struct.pack("<I", 20_000)
+    tokens = b"\x41" + struct.pack("<III", 0, 20_000, 0) + attribute * 1000 + b"\3\0"
+    chunk, size = chunk_of(tokens, {20_000: name("a" * length)})
+    renderer = RecordRenderer(chunk)
+    assert renderer.render(512, size).text == '{"' + "a" * length + '":null}'
+    assert renderer.work == 1003 + length // 8
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(instance(59_000, (0x01, b"a\0" * 8000)), id="text"),
+        pytest.param(instance(59_000, (0x83, b"a" * 2000)), id="array"),
+        pytest.param(b"\5\1" + struct.pack("<H", 8000) + b"a\0" * 8000, id="literal"),
+    ],
+)
+def test_long_value_counts_by_its_length_each_time(value: bytes) -> None:
+    parts = {40_000: template(value + b"\0"), 59_000: template(b"\0")}
+    chunk, size = chunk_of(instance(40_000) * 1000 + b"\0", parts)
+    renderer = RecordRenderer(chunk)
+    with pytest.raises(UnreadableRecordError, match="more than 20000 nodes"):
+        renderer.render(512, size)
+
+
+def test_elements_that_are_shown_often_are_not_looked_through_without_end() -> None:
+    # One element of 2,000 empty texts, 5,000 times.
+    element = b"\1" + struct.pack("<II", 0, 50_000) + b"\2" + b"\5\1\0\0" * 2000 + b"\4\0"
+    tokens = b"\1" + struct.pack("<HII", 0xFFFF, 0, 50_000) + b"\2" + b"\x0d\0\0\x21" * 5000 + b"\4\0"
+    chunk, size = chunk_of(instance(20_000, (0x21, element)) + b"\0", {20_000: template(tokens), 50_000: name("E")})
+    with pytest.raises(UnreadableRecordError, match="it renders to more than"):
         RecordRenderer(chunk).render(512, size)
 
 

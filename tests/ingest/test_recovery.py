@@ -3,21 +3,31 @@
 import struct
 import tarfile
 import zlib
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyevtx
 import pytest
 from lxml import etree
 from typer.testing import CliRunner
 
+import evtxhunt.chunk as chunk_module
 from evtxhunt import __version__
-from evtxhunt.chunk import CHUNK_SIZE, FILE_HEADER_SIZE, walk_chunk
+from evtxhunt.binxml import RecordRenderer
+from evtxhunt.binxml_nodes import Node
+from evtxhunt.binxml_values import DEFAULT_ANSI_CODEC
+from evtxhunt.chunk import CHUNK_MAGIC, CHUNK_SIZE, FILE_HEADER_SIZE, walk_chunk
 from evtxhunt.cli import app
 from evtxhunt.pipeline.ingest import add_staged, ingest
 from evtxhunt.pipeline.staged import open_staging, read_stage
 from evtxhunt.pipeline.verify import verify
 from evtxhunt.store import open_store
-from samples.evtx_writer import build_log
+from evtxhunt.template_library import TemplateLibrary
+from samples import values
+from samples.events import EventData
+from samples.evtx_writer import build_log, seal
 from tests.ingest.comparison import NS, is_same_data, json_values, normalise, xml_values
 from tests.logs import make_log, make_records, rows
 
@@ -179,6 +189,162 @@ def test_every_record_is_rescued_from_a_chunk_whose_mark_is_gone(log: Path, tmp_
         (0, 4096, 65536, len(in_first_chunk.offsets), 0, len(in_first_chunk.offsets), 0)
     ]
     assert rows(case, "SELECT DISTINCT reason FROM recovered_record") == [("its chunk has no header to read it by",)]
+
+
+def sized(chunk: bytearray, offset: int, size: int) -> None:
+    """Gives a record another size in its header, and leaves the copy at its end as it is."""
+    struct.pack_into("<I", chunk, offset + 4, size)
+
+
+def log_from(chunk: bytes | bytearray) -> bytes:
+    return make_log(1)[:FILE_HEADER_SIZE] + bytes(chunk)
+
+
+def test_records_that_a_wrong_size_hides_are_there_once(log: Path, tmp_path: Path) -> None:
+    chunk = bytearray(make_log(50)[FILE_HEADER_SIZE:])
+    offsets = walk_chunk(bytes(chunk)).offsets
+    sized(chunk, offsets[20], offsets[24] - offsets[20])
+    log.write_bytes(log_from(chunk))
+    case = tmp_path / "case.duckdb"
+    ingest([log], case)
+    assert rows(case, ACCOUNTS) == [(50, 46, 3, 1, 0)]
+    assert rows(case, "SELECT expected, parsed, rescued, failed FROM chunk_account") == [(50, 46, 3, 1)]
+    assert rows(case, "SELECT header_record_id FROM event WHERE origin = 'rescued' ORDER BY ALL") == [
+        (22,),
+        (23,),
+        (24,),
+    ]
+    assert rows(case, "SELECT count(*), count(DISTINCT record_offset) FROM event") == [(49, 49)]
+    assert rows(case, "SELECT count(*) FROM event_copy") == [(0,)]
+
+
+def test_records_that_are_written_over_the_end_of_another_are_rescued(log: Path, tmp_path: Path) -> None:
+    chunk = make_log(50)[FILE_HEADER_SIZE:]
+    walk = walk_chunk(chunk)
+    start = walk.offsets[20]
+    log.write_bytes(
+        log_from(chunk[: start - 40] + chunk[start : walk.live_end] + bytes(CHUNK_SIZE - walk.live_end + 40))
+    )
+    ingest([log], tmp_path / "case.duckdb")
+    assert rows(tmp_path / "case.duckdb", ACCOUNTS) == [(50, 19, 30, 1, 0)]
+
+
+def chunk_with_record_as_value() -> tuple[bytearray, int]:
+    """A chunk whose record 3 has a value that is record 5 with number 4711, and where that value begins."""
+    records = make_records(9)
+    plain = build_log(records)[FILE_HEADER_SIZE:]
+    first, second = walk_chunk(plain).offsets[4:6]
+    size = second - first
+    # The same template: a value of text in which the bytes will stand.
+    place = "#" * ((size + 1) // 2)
+    records[2] = replace(records[2], payload=EventData((("TargetUserName", values.string(place)),)))
+    chunk = bytearray(build_log(records)[FILE_HEADER_SIZE:])
+    at = chunk.index(place.encode("utf-16-le"))
+    chunk[at : at + size] = plain[first:second]
+    struct.pack_into("<Q", chunk, at + 8, 4711)
+    return chunk, at
+
+
+@pytest.mark.parametrize("damage", ["none", "checksum", "end", "size"])
+def test_record_that_is_the_value_of_another_is_no_live_one(damage: str, log: Path, tmp_path: Path) -> None:
+    chunk, at = chunk_with_record_as_value()
+    offset = walk_chunk(bytes(chunk)).offsets[2]
+    size = int.from_bytes(chunk[offset + 4 : offset + 8], "little")
+    seal(chunk)
+    if damage == "end":
+        chunk[offset + size - 4 : offset + size] = b"\1\2\3\4"
+    elif damage == "size":
+        sized(chunk, offset, size + 8)
+    elif damage == "checksum":
+        chunk[52] ^= 0xFF
+    log.write_bytes(log_from(chunk))
+    case = tmp_path / "case.duckdb"
+    ingest([log], case, recover=True)
+    failed = int(damage in ("end", "size"))
+    assert rows(case, "SELECT expected, parsed + rescued, failed FROM source_file") == [(9, 9 - failed, failed)]
+    found = [] if damage == "none" else [("slack", FILE_HEADER_SIZE + at)]
+    assert rows(case, "SELECT origin, record_offset FROM event WHERE header_record_id = 4711") == found
+    doubts = rows(case, "SELECT split_part(reason, ';', 1) FROM recovered_record WHERE header_record_id = 4711")
+    assert doubts == [(f"inside of the record at {offset} of its chunk",)] * len(found)
+    told = rows(case, "SELECT file_offset FROM parse_failure WHERE reason LIKE '%may be a value of it%'")
+    assert told == [(FILE_HEADER_SIZE + at,)] * (damage != "none")
+
+
+def test_record_filled_with_headers_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    look = chunk_module._is_credible
+
+    def counted(*arguments: Any) -> bool:
+        nonlocal looks
+        looks += 1
+        return look(*arguments)
+
+    monkeypatch.setattr(chunk_module, "_is_credible", counted)
+    chunk = bytearray(make_log(1)[FILE_HEADER_SIZE:])
+    size = CHUNK_SIZE - 512 - 4
+    chunk[512:] = struct.pack("<IIQQ", 0x2A2A, size, 1, 0) + struct.pack("<II", 0x2A2A, 32) * ((CHUNK_SIZE - 536) // 8)
+    assert len(walk_chunk(bytes(chunk)).offsets) == 1
+    assert looks < 50_000
+
+
+def test_text_is_not_given_to_another_record_of_the_same_number(log: Path, tmp_path: Path) -> None:
+    chunk = bytearray(make_log(50)[FILE_HEADER_SIZE:])
+    walk = walk_chunk(bytes(chunk))
+    broken, following = walk.offsets[20:22]
+    chunk[broken + 28] = 0x33  # no token
+    struct.pack_into("<Q", chunk, broken + 8, walk.record_ids[21])
+    log.write_bytes(log_from(chunk))
+    case = tmp_path / "case.duckdb"
+    ingest([log], case)
+    assert rows(case, "SELECT target_user_name, record_offset FROM event WHERE header_record_id = 22") == [
+        ("user22", FILE_HEADER_SIZE + following)
+    ]
+    # The one that cannot be read, and the number that is gone.
+    assert rows(case, ACCOUNTS) == [(51, 48, 1, 2, 0)]
+    assert rows(case, "SELECT file_offset, header_record_id FROM parse_failure ORDER BY ALL") == [
+        (FILE_HEADER_SIZE + broken, 22),
+        (None, 21),
+    ]
+
+
+def chunk_of_templates(ids: Iterable[int]) -> bytes:
+    """A chunk whose templates share one body of 13,000 places: the headers of the others are text to each of them."""
+    chunk = bytearray(CHUNK_MAGIC.ljust(CHUNK_SIZE, b"\0"))
+    ids = list(ids)
+    body, end = 512 + 28 * len(ids), CHUNK_SIZE - 8
+    for number, identity in enumerate(ids):
+        at = 512 + 28 * number
+        following = at + 28 if number + 1 < len(ids) else 0
+        head = struct.pack("<I4sIIII", following, identity.to_bytes(4, "little"), 1, 1, 1, end - (at + 24))
+        chunk[at : at + 27] = head + b"\x0b" + struct.pack("<H", (body - (at + 27)) // 2)
+    chunk[body - 1 : end] = b"\x0d\0\0\1" * ((end - body + 1) // 4)
+    struct.pack_into("<I", chunk, 384, 512)
+    return bytes(chunk)
+
+
+def test_forged_templates_take_no_more_memory_than_real_ones_could() -> None:
+    ids = range(1000, 1300)
+    library = TemplateLibrary(lambda: [chunk_of_templates(ids)], DEFAULT_ANSI_CODEC)
+    nodes = [len(library.find(identity) or ()) for identity in ids]
+    assert nodes[0] > 10_000
+    assert sum(nodes) < 420_000
+
+
+def test_template_is_found_where_it_is_whole_but_not_looked_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = chunk_of_templates([1000])
+    damaged = whole[: 512 + 24] + b"\xff" + whole[512 + 25 :]
+    assert TemplateLibrary(lambda: [damaged] * 5 + [whole], DEFAULT_ANSI_CODEC).find(1000)
+    reads = 0
+    read = RecordRenderer.read_definition
+
+    def counted(renderer: RecordRenderer, offset: int) -> list[Node]:
+        nonlocal reads
+        reads += 1
+        return read(renderer, offset)
+
+    monkeypatch.setattr(RecordRenderer, "read_definition", counted)
+    library = TemplateLibrary(lambda: [damaged] * 500, DEFAULT_ANSI_CODEC)
+    assert (library.find(1000), library.find(1000), reads) == (None, None, 20)
 
 
 # What libevtx's recovered_records can render beyond its normal records, and what of it stands in live space.
