@@ -12,6 +12,7 @@ import sys
 import tarfile
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import py7zr
@@ -292,6 +293,14 @@ def test_full_disk_under_the_spool_is_one_line(tmp_path: Path, monkeypatch: pyte
     assert ingest([tmp_path / "a.zip"], case).events == 2
 
 
+def open_files(pid: int) -> list[str]:
+    found = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since
+            found.append(str(link.readlink()))
+    return found
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="files without a name are looked for in /proc")
 def test_killed_ingest_leaves_no_spool_behind(tmp_path: Path) -> None:
     folder = tmp_path / "case"
@@ -308,8 +317,7 @@ def test_killed_ingest_leaves_no_spool_behind(tmp_path: Path) -> None:
     try:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
-            links = [str(link.readlink()) for link in Path(f"/proc/{process.pid}/fd").iterdir() if link.is_symlink()]
-            if any(str(folder) in link and "(deleted)" in link for link in links):
+            if any(str(folder) in link and "(deleted)" in link for link in open_files(process.pid)):
                 break
             time.sleep(0.005)
         assert process.poll() is None, "the ingest ended before its spool was seen"

@@ -161,7 +161,7 @@ def test_a_record_covered_by_another_with_checksums_made_anew_is_serious(look: L
 
 def test_the_same_with_old_checksums_may_be_damage(look: Look) -> None:
     found = look(covered=bytes(covered(make_log(50), 20)))
-    assert reasons(found) == {"covered": ["checksum_mismatch", "records_unreadable"]}
+    assert reasons(found) == {"covered": ["checksum_mismatch", "records_gone"]}
     assert {row["severity"] for row in found["covered"].values()} == {"notable"}
 
 
