@@ -95,8 +95,8 @@ def triage(
     """Reads the collections at or below `paths` into the case in the folder `output` and writes all that is there.
 
     Collections that the case has already are read again only if `is_reread`: for what came into them since, or can be
-    opened now. A collection that cannot be read is told and stops no
-    other. Killed at any moment and run again, it ends with the same files. Raises EvtxhuntError.
+    opened now. A collection that cannot be read is told and stops no other. Killed at any moment and run again, it ends
+    with the same files. Raises EvtxhuntError.
     """
     if not hasattr(os, "fork"):
         raise EvtxhuntError("triage needs a system that can fork, such as Linux or macOS; use ingest and report here")
